@@ -1,0 +1,10 @@
+"""agrad: automatic differentiation over any array library of the Array API standard."""
+
+from agrad import backends, data, dtypes, models, nn, ops, optim, random
+from agrad.autograd import enable_grad, is_grad_enabled, no_grad
+from agrad.dtypes import *
+from agrad.ops import *
+from agrad.random import manual_seed
+from agrad.tensor import Parameter, Tensor
+
+__version__ = "0.1.0"

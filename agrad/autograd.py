@@ -1,0 +1,557 @@
+"""The engine: record each call, then walk the record backwards.
+
+A function of agrad is a `Primitive`: a name and, for each of its array arguments, a rule that
+turns the gradient of the output into the gradient of that argument. `record` runs a function on
+the raw arrays and, where a gradient will be wanted, leaves a `Node` behind that says how the
+output was made. `backward` starts at an output and hands gradients from node to node until they
+reach the leaves: the Tensors that the user made.
+
+Both rules and functions are written over a namespace ``xp``. With a library as ``xp`` they run on
+raw arrays; with agrad itself they run on Tensors, and give gradients that can be differentiated
+again.
+"""
+
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import ContextDecorator
+from heapq import heappop, heappush
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from agrad.backends import CPU, Array, Backend, backend_of
+
+if TYPE_CHECKING:
+    from agrad.tensor import Tensor
+
+__all__ = [
+    "Primitive",
+    "Variable",
+    "enable_grad",
+    "is_grad_enabled",
+    "no_grad",
+    "record",
+    "run_backward",
+]
+
+Rule = Callable[..., Any]
+Hook = Callable[["Tensor"], "Tensor | None"]
+
+_next_index = count().__next__  # nodes are numbered in the order in which they are made
+_new = object.__new__
+
+
+# What is recorded -------------------------------------------------------------------------------
+
+
+class Primitive:
+    """A function with a rule for the gradient of each of its arrays.
+
+    Parameters
+    ----------
+    name : str
+        Its name. Without a `forward`, the function of this name in the array library is run.
+    forward : callable, optional
+        ``forward(xp, *arrays, **options)`` returns the output array.
+    variadic : bool
+        The function takes any number of arrays, and the one rule serves each of them; it may ask
+        for the array's ``position`` among them.
+    **rules : callable or None
+        For each array argument, in order, ``rule(xp, g, ...)``: the gradient with respect to that
+        argument, given the gradient ``g`` of the output. None if there is none.
+
+    Notes
+    -----
+    A rule's further parameters say what is kept for it until the backward pass, by name: an array
+    argument, the output ``out``, an option, or only ``<argument>_shape`` or ``<argument>_dtype``.
+    What no rule asks for isn't kept. A rule may return the gradient in the output's shape and
+    data type: summing it over broadcast axes, and casting it, is the engine's work.
+
+    Examples
+    --------
+    >>> multiply = Primitive(
+    ...     "multiply",
+    ...     x1=lambda xp, g, x2: g * x2,
+    ...     x2=lambda xp, g, x1: g * x1,
+    ... )
+    >>> multiply.keeps
+    (('x2',), ('x1',))
+    """
+
+    __slots__ = ("arguments", "forward", "has_rules", "keeps", "name", "rules", "savers", "variadic")
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Array] | None = None,
+        /,
+        *,
+        variadic: bool = False,
+        **rules: Rule | None,
+    ) -> None:
+        self.name = name
+        self.forward = forward
+        self.variadic = variadic
+        self.arguments = tuple(rules)
+        self.rules = tuple(rules.values())
+        self.has_rules = any(self.rules)
+        self.keeps = tuple(_parameters(rule)[2:] if rule else () for rule in self.rules)
+        self.savers = tuple(self._saver(names) for names in self.keeps)
+
+    def _saver(self, names: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+        """Return a function of (out, *arrays, **options) that picks out what a rule keeps.
+
+        It is made from source, as ``collections.namedtuple`` does, because it runs in every call:
+        for the names ``("out", "x_shape")`` it is ``lambda out, x, **_: (out, x.shape,)``.
+        """
+        options = []
+        picked = []
+        for name in names:
+            argument, _, attribute = name.rpartition("_")
+            if argument in self.arguments and attribute in ("shape", "dtype"):
+                picked.append(f"{argument}.{attribute}")
+            else:
+                picked.append(name)
+                if name not in (*self.arguments, "out"):
+                    options.append(name)
+        arrays = ["*" * self.variadic + name for name in self.arguments]
+        star = ["*"] if options and not self.variadic else []
+        parameters = ", ".join(["out", *arrays, *star, *options, "**_"])
+        values = "".join(f"{value}, " for value in picked)
+        return cast(Callable[..., tuple[Any, ...]], eval(f"lambda {parameters}: ({values})"))
+
+    def __repr__(self) -> str:
+        return f"<agrad function {self.name}>"
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    code = function.__code__
+    return cast(tuple[str, ...], code.co_varnames[: code.co_argcount])
+
+
+Edge = tuple["Node | Leaf", int, tuple[Any, ...]]
+
+
+class Node:
+    """How an array was made: by which function, from what, with what kept for the rules.
+
+    An edge is ``(parent, position, saved)``: the node of an argument that needs a gradient, which
+    argument of the function it was, and what its rule keeps. ``edges`` is None once the graph has
+    been freed.
+    """
+
+    __slots__ = ("backend", "dtype", "edges", "hooks", "index", "primitive", "retained", "shape")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        backend: Backend,
+        out: Array,
+        edges: "list[Edge]",
+    ) -> None:
+        self.index = _next_index()
+        self.primitive = primitive
+        self.backend = backend
+        self.shape = out.shape
+        self.dtype = out.dtype
+        self.edges: list[Edge] | None = edges
+        self.hooks: dict[int, Hook] | None = None
+        self.retained: weakref.ref[Variable] | None = None
+
+    def retain(self, tensor: "Variable") -> None:
+        """Also give the gradient to the Tensor of this node, which isn't a leaf."""
+        self.retained = weakref.ref(tensor)
+
+
+class Leaf:
+    """Where the graph begins: a Tensor that the user made, and whose gradient is wanted.
+
+    It knows its Tensor by a weak reference: a gradient that nobody can read isn't kept, and no
+    reference cycle arises.
+    """
+
+    __slots__ = ("backend", "dtype", "hooks", "index", "shape", "tensor")
+
+    def __init__(self, tensor: "Variable") -> None:
+        self.index = _next_index()
+        self.tensor = weakref.ref(tensor)
+        self.backend = tensor._backend
+        self.shape = tensor._data.shape
+        self.dtype = tensor._data.dtype
+        self.hooks: dict[int, Hook] | None = None
+
+
+class Variable:
+    """The engine's half of a Tensor: an array, its gradient, and how it was made."""
+
+    __slots__ = ("__weakref__", "_backend", "_data", "_node", "grad")
+
+    _data: Array
+    _backend: Backend
+    _node: Node | Leaf | None  # a Leaf or a Node if and only if it requires a gradient
+    grad: "Tensor | None"
+
+    #: The class of all results; agrad.tensor puts Tensor here when it defines it.
+    result_type: ClassVar[type["Variable"]]
+
+
+def wrap(data: Array, backend: Backend, node: Node | Leaf | None = None) -> "Tensor":
+    """Return a Tensor of a raw array, at once and unchecked."""
+    tensor = _new(Variable.result_type)
+    tensor._data = data
+    tensor._backend = backend
+    tensor._node = node
+    tensor.grad = None
+    return cast("Tensor", tensor)
+
+
+# Recording --------------------------------------------------------------------------------------
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+_mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Return whether calls in this thread are recorded.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> with ag.no_grad():
+    ...     ag.is_grad_enabled()
+    False
+    """
+    return _mode.recording
+
+
+class _SetMode(ContextDecorator):
+    """A context in which calls of this thread are, or are not, recorded."""
+
+    recording: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def _recreate_cm(self) -> "_SetMode":
+        return type(self)()  # a decorated function may run in several threads at once
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self.recording
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _mode.recording = self._before.pop()
+
+
+class no_grad(_SetMode):
+    """Record nothing inside: for evaluation, and for changing parameters. Also a decorator.
+
+    It holds for the current thread.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ag.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    >>> @ag.no_grad()
+    ... def evaluate(x):
+    ...     return x * 2
+    >>> evaluate(x).requires_grad
+    False
+    """
+
+    recording = False
+
+
+class enable_grad(_SetMode):
+    """Record inside, also where a `no_grad` surrounds it. Also a decorator.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with ag.no_grad(), ag.enable_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    True
+    """
+
+    recording = True
+
+
+def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tensor":
+    """Run a function on Tensors, raw arrays and numbers, and record it if it will be needed.
+
+    Parameters
+    ----------
+    primitive : Primitive
+        The function.
+    inputs : sequence of Tensor, array or number
+        Its array arguments, all on one device. Numbers take the others' data type.
+    **options
+        Its further arguments, such as an axis.
+
+    Returns
+    -------
+    Tensor
+        The output; it requires a gradient if an input does, the function has a rule, and no
+        `no_grad` is in force.
+
+    Raises
+    ------
+    RuntimeError
+        If the inputs are on two devices.
+    TypeError
+        If an input is neither a Tensor, nor an array, nor a number.
+    """
+    backend: Backend | None = None
+    tracked = False
+    arrays = []
+    for x in inputs:
+        if isinstance(x, Variable):
+            if x._backend is not backend:
+                if backend is not None:
+                    raise _two_devices(primitive, inputs)
+                backend = x._backend
+            if x._node is not None:
+                tracked = True
+            arrays.append(x._data)
+        else:
+            arrays.append(x)
+            if type(x) not in _NUMBERS:
+                backend = _backend_of_raw(primitive, inputs, backend, x)
+    if backend is None:  # numbers alone
+        backend = CPU
+        arrays = [CPU.asarray(x) for x in arrays]
+
+    bound = backend.bound[primitive]
+    out = bound.forward(*arrays, **options) if options else bound.forward(*arrays)
+    if type(out) is not backend.array_type:
+        out = backend.normalize(out)
+    if not (tracked and _mode.recording and primitive.has_rules):
+        return wrap(out, backend)
+
+    edges: list[Edge] = []
+    for position, x in enumerate(inputs):
+        if isinstance(x, Variable) and (parent := x._node) is not None:
+            which = 0 if primitive.variadic else position
+            if primitive.rules[which] is not None:
+                if primitive.variadic:
+                    options["position"] = position
+                edges.append((parent, which, primitive.savers[which](out, *arrays, **options)))
+    return wrap(out, backend, Node(primitive, backend, out, edges) if edges else None)
+
+
+_NUMBERS = frozenset((bool, int, float, complex))
+
+
+def _backend_of_raw(
+    primitive: Primitive, inputs: Sequence[Any], backend: Backend | None, x: Any
+) -> Backend:
+    """Return the backend of a raw array among the inputs, the same as the others'."""
+    if isinstance(x, (bool, int, float, complex)):  # their subclasses, numpy.float64 among them
+        return backend if backend is not None else CPU
+    try:
+        found = backend_of(x)
+    except TypeError as error:
+        raise TypeError(f"{primitive.name}: {error}") from None
+    if backend is not None and found is not backend:
+        raise _two_devices(primitive, inputs)
+    return found
+
+
+def _two_devices(primitive: Primitive, inputs: Sequence[Any]) -> RuntimeError:
+    places = []
+    for x in inputs:
+        if type(x) not in _NUMBERS:
+            name = x._backend.name if isinstance(x, Variable) else backend_of(x).name
+            if name not in places:
+                places.append(name)
+    first, second = places[:2]
+    return RuntimeError(
+        f"{primitive.name}: its arrays are on two devices, {first!r} and {second!r}; "
+        f"move one of them with .to({first!r}) or .to({second!r})"
+    )
+
+
+# Walking back -----------------------------------------------------------------------------------
+
+
+def run_backward(
+    root: Variable, gradient: Any, *, retain_graph: bool = False, over: Any = None
+) -> None:
+    """Walk the graph from `root` to its leaves, and add what arrives to their ``grad``.
+
+    Parameters
+    ----------
+    root : Tensor
+        Where to start; it requires a gradient.
+    gradient : array
+        The gradient with respect to `root`, of its shape, data type and device; a Tensor if `over`
+        is agrad.
+    retain_graph : bool
+        Keep the graph for another pass; otherwise what each node kept is let go once it has run.
+    over : namespace, optional
+        The namespace that the rules run over, if not the arrays' own library: agrad's, for
+        gradients with a graph of their own.
+
+    Notes
+    -----
+    A node's number is higher than those of the nodes it was made from. So the highest number among
+    the nodes that wait has got all its gradients in, and is the next to run: a heap is all that
+    the walk needs, and a chain of any length runs without recursion.
+
+    The leaves' ``grad`` are written at the very end: an error on the way leaves them as they were.
+    """
+    assert root._node is not None
+    gradients: dict[Node | Leaf, Any] = {root._node: gradient}  # the sums so far, of who waits
+    waiting: list[tuple[int, Node | Leaf]] = [(-root._node.index, root._node)]
+    arrived: list[tuple[Variable, Any]] = []
+    shared = {id(gradient)}  # arrays that someone else may hold
+
+    while waiting:
+        _, node = heappop(waiting)
+        g = gradients.pop(node)
+        if node.hooks is not None:
+            g = _run_hooks(node, g, over)
+            shared.add(id(g))
+        if isinstance(node, Leaf):
+            tensor = node.tensor()
+            if tensor is not None and tensor._node is not None:
+                if tensor._node is not node:
+                    raise RuntimeError(
+                        f"a Tensor of shape {node.shape} was moved or cast between the forward "
+                        "pass and backward(): run the forward pass again"
+                    )
+                arrived.append((tensor, g))
+            continue
+        if node.retained is not None and (tensor := node.retained()) is not None:
+            arrived.append((tensor, g))
+
+        edges = node.edges
+        if edges is None:
+            raise RuntimeError(
+                f"backward() ran through this graph before and freed it (at {node.primitive.name})"
+                ": run the forward pass again, or give the first backward() retain_graph=True"
+            )
+        if over is not None:
+            edges = _with_tensors(node, edges)
+        elif not retain_graph:
+            node.edges = None
+        rules = node.backend.bound[node.primitive].rules if over is None else node.primitive.rules
+        for parent, position, saved in edges:
+            rule: Any = rules[position]
+            try:
+                part = rule(g, *saved) if over is None else rule(over, g, *saved)
+                if part.shape != parent.shape or part.dtype != parent.dtype:
+                    part = _fit(part, parent, over)
+            except Exception as error:
+                error.add_note(
+                    f"(raised in the gradient of {node.primitive.name} with respect to its "
+                    f"argument {node.primitive.arguments[position]})"
+                )
+                raise
+            if parent in gradients:
+                gradients[parent] = _add(gradients[parent], part, parent, over)
+            else:
+                gradients[parent] = part
+                heappush(waiting, (-parent.index, parent))
+
+    for tensor, g in arrived:
+        _deliver(tensor, g, shared, over)
+
+
+def _add(total: Any, part: Any, node: Node | Leaf, over: Any) -> Any:
+    """Add two gradients of one node."""
+    return total + part if over is not None else node.backend.call(_plus, total, part)
+
+
+def _plus(xp: Any, x1: Array, x2: Array) -> Array:
+    return x1 + x2
+
+
+def _fit(g: Any, node: Node | Leaf, over: Any) -> Any:
+    """Bring a gradient to the shape and data type of what it is the gradient of."""
+    if over is not None:
+        return _sum_to(over, g, node.shape, node.dtype)
+    return node.backend.call(_sum_to, g, node.shape, node.dtype)
+
+
+def _sum_to(xp: Any, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Sum over the axes that broadcasting added or stretched, and cast to the data type."""
+    if g.shape != shape:
+        added = g.ndim - len(shape)
+        stretched = (i + added for i, n in enumerate(shape) if n == 1 != g.shape[i + added])
+        g = xp.sum(g, axis=(*range(added), *stretched), keepdims=True)
+        g = xp.reshape(g, shape)
+    return g if g.dtype == dtype else xp.astype(g, dtype)
+
+
+def _with_tensors(node: Node, edges: Sequence[Edge]) -> list[Edge]:
+    """Return a node's edges with the arrays that it kept as Tensors, linked to the graph again."""
+    arguments = node.primitive.arguments
+    parents = {arguments[position]: parent for parent, position, _ in edges}
+
+    def tensor(name: str, value: Any) -> Any:
+        if name == "out":
+            return wrap(value, node.backend, node)
+        if name in arguments and type(value) not in _NUMBERS:
+            return wrap(value, node.backend, parents.get(name))
+        return value
+
+    return [
+        (parent, position, tuple(map(tensor, node.primitive.keeps[position], saved)))
+        for parent, position, saved in edges
+    ]
+
+
+def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
+    """Show a gradient to the hooks of its Tensor; what one returns takes its place."""
+    assert node.hooks is not None
+    for hook in tuple(node.hooks.values()):
+        given = g if over is not None else wrap(g, node.backend)
+        with enable_grad() if over is not None else no_grad():
+            returned = hook(given)
+        if returned is None:
+            continue
+        if not isinstance(returned, Variable):
+            raise TypeError(f"a hook must return a Tensor or None, got {type(returned).__name__}")
+        if returned._data.shape != node.shape or returned._backend is not node.backend:
+            raise ValueError(
+                f"a hook must return a gradient of shape {node.shape} on {node.backend.name!r}, "
+                f"got one of shape {returned._data.shape} on {returned._backend.name!r}"
+            )
+        g = returned if over is not None else returned._data
+    return g
+
+
+def _deliver(tensor: Variable, g: Any, shared: set[int], over: Any) -> None:
+    """Add a gradient to a Tensor's ``grad``, whose memory must be nobody else's."""
+    before = tensor.grad
+    if over is not None:
+        tensor.grad = g if before is None else before + g
+        return
+    backend = tensor._backend
+    if before is not None:
+        g = backend.call(_plus, before._data, g)
+    elif id(g) in shared:
+        g = backend.asarray(g, copy=True)
+    else:
+        shared.add(id(g))
+        g = backend.own(g)
+    if type(g) is not backend.array_type:
+        g = backend.normalize(g)
+    tensor.grad = wrap(g, backend)

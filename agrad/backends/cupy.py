@@ -1,0 +1,108 @@
+"""CuPy: the backend of the devices "cuda", "cuda:0", "cuda:1", ..."""
+
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+import array_api_compat.cupy
+import cupy
+
+from agrad.backends.generic import Array, Backend
+
+__all__ = ["CuPyBackend", "cuda"]
+
+
+class CuPyBackend(Backend):
+    """CuPy on one GPU.
+
+    CuPy makes arrays and runs kernels on the *current* device, which is per thread; so everything
+    that this backend runs is run with its own device as the current one.
+    """
+
+    array_type = cupy.ndarray
+    reads_values = False
+
+    def __init__(self, index: int) -> None:
+        super().__init__(array_api_compat.cupy, cupy.cuda.Device(index), f"cuda:{index}")
+
+    def bind(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        device, index = self.device, self.device.id
+        current = cupy.cuda.runtime.getDevice
+
+        @wraps(function, updated=())
+        def on_device(*args: Any, **kwargs: Any) -> Any:
+            if current() == index:
+                return function(*args, **kwargs)
+            with device:
+                return function(*args, **kwargs)
+
+        return on_device
+
+    def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+        with self.device:
+            return cupy.array(data, dtype=dtype, copy=bool(copy))
+
+    def to_host(self, array: Array) -> Array:
+        with self.device:
+            return cupy.asnumpy(array)
+
+    def own(self, array: Array) -> Array:
+        if array.base is None:
+            return array
+        with self.device:
+            return array.copy()
+
+    def assign(self, target: Array, value: Array) -> Array:
+        with self.device:
+            target[...] = value
+        return target
+
+    def axpy(self, alpha: float, x: Array, y: Array) -> Array:
+        with self.device:
+            _axpy()(alpha, x, y)
+        return y
+
+    def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
+        with self.device:
+            result = cupy.zeros(shape, dtype=values.dtype)
+            cupy.add.at(result, key, values)
+        return result
+
+    def to_device(self, array: Array, target: Backend) -> Array:
+        if isinstance(target, CuPyBackend):  # from card to card, not by way of the host
+            return target.asarray(array)
+        return super().to_device(array, target)
+
+
+@cache
+def _axpy() -> Any:
+    """Return the kernel ``y += alpha * x``: one launch, and no temporary."""
+    return cupy.ElementwiseKernel("T alpha, T x", "T y", "y += alpha * x", "agrad_axpy")
+
+
+@cache
+def _backend(index: int) -> CuPyBackend:
+    return CuPyBackend(index)
+
+
+def cuda(index: int | None = None) -> CuPyBackend:
+    """Return the backend of a GPU; of the current one when no number is given.
+
+    Raises
+    ------
+    RuntimeError
+        If no GPU can be used, or there is none of that number.
+    """
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise RuntimeError(
+            f"CuPy {cupy.__version__} is installed, but no GPU can be used: {error}"
+        ) from None
+    if count == 0:
+        raise RuntimeError(f"CuPy {cupy.__version__} is installed, but it finds no GPU")
+    if index is None:
+        index = int(cupy.cuda.runtime.getDevice())
+    if not 0 <= index < count:
+        raise RuntimeError(f"there is no device 'cuda:{index}': this machine has {count} GPU(s)")
+    return _backend(index)

@@ -1,0 +1,30 @@
+"""PyTorch's arrays: its own versions of what the standard lacks."""
+
+from typing import Any
+
+from agrad.backends.generic import Array, Backend
+
+__all__ = ["TorchBackend"]
+
+
+class TorchBackend(Backend):
+    """PyTorch on one device, without its own autograd."""
+
+    def from_host(self, array: Array) -> Array:
+        return self.library.asarray(array.copy(), device=self.device)
+
+    def to_host(self, array: Array) -> Array:
+        return array.detach().cpu().resolve_conj().numpy()
+
+    def own(self, array: Array) -> Array:
+        return array.clone() if array._is_view() else array
+
+    def axpy(self, alpha: float, x: Array, y: Array) -> Array:
+        return y.add_(x, alpha=alpha)
+
+    def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
+        size = self.zeros(shape, dtype=self.bool).numel()
+        came_from = self.reshape(self.arange(size), shape)[key]
+        result = self.zeros((size,), dtype=values.dtype)
+        result.index_add_(0, came_from.reshape(-1), values.reshape(-1))
+        return result.reshape(shape)

@@ -1,0 +1,230 @@
+"""Functions that networks are made of."""
+
+from typing import Any, Literal
+
+from agrad.autograd import Primitive, record
+from agrad.ops import asarray, log_softmax, mean, softmax, sum, tanh
+from agrad.tensor import Tensor
+from agrad.typing import TensorLike
+
+__all__ = [
+    "affine_transform",
+    "cross_entropy",
+    "log_softmax",
+    "nll",
+    "relu",
+    "softmax",
+    "tanh",
+]
+
+_RELU = Primitive(
+    "relu",
+    lambda xp, x: xp.maximum(x, 0),
+    x=lambda xp, g, out: xp.where(out > 0, g, xp.zeros_like(g)),
+)
+
+
+def relu(x: TensorLike, /) -> Tensor:
+    """Return max(x, 0); the derivative at 0 is taken as 0.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`.
+
+    Examples
+    --------
+    >>> from agrad.nn.functional import relu
+    >>> relu([-1.0, 2.0]).tolist()
+    [0.0, 2.0]
+    """
+    return record(_RELU, (x if isinstance(x, Tensor) else asarray(x),))
+
+
+def _rows(xp: Any, x: Any) -> Any:
+    """Return (..., n) as (rows, n)."""
+    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
+
+
+def _affine_W(xp: Any, g: Any, x: Any) -> Any:
+    if x.ndim == 1:
+        return xp.outer(g, x)
+    return xp.matmul(xp.matrix_transpose(_rows(xp, g)), _rows(xp, x))
+
+
+_AFFINE_TRANSFORM = Primitive(
+    "affine_transform",
+    lambda xp, x, W, b: xp.matmul(x, xp.matrix_transpose(W)) + b,
+    x=lambda xp, g, W: xp.matmul(g, W),
+    W=_affine_W,
+    b=lambda xp, g: g,
+)
+
+
+def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
+    """Return W x + b for one vector, or for each of a batch, as one node of the graph.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of shape (in,), (batch, in) or (..., in).
+    W : Tensor
+        Of shape (out, in).
+    b : Tensor
+        Of shape (out,).
+
+    Returns
+    -------
+    Tensor
+        Of shape (out,), (batch, out) or (..., out).
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import affine_transform
+    >>> affine_transform(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 3.0]]), Tensor([0.5, 0.0]))
+    Tensor([3.5, 6. ], dtype=float64)
+    """
+    x, W, b = (t if isinstance(t, Tensor) else asarray(t) for t in (x, W, b))
+    inputs, weights, bias = x._data.shape, W._data.shape, b._data.shape
+    if len(weights) != 2 or inputs[-1:] != weights[1:] or bias != weights[:1]:
+        raise ValueError(
+            "affine_transform needs x of shape (..., in), W of shape (out, in) and b of shape "
+            f"(out,); got {x.shape}, {W.shape} and {b.shape}"
+        )
+    return record(_AFFINE_TRANSFORM, (x, W, b))
+
+
+# The log-probability of a class is picked out by indexing, and its gradient put back by adding.
+_NLL = Primitive(
+    "nll",
+    lambda xp, z, key: -xp.log_softmax(z)[key],
+    z=lambda xp, g, z, key: xp.softmax(z) * g[..., None] - xp.scatter_add(g, key, z.shape),
+)
+
+
+def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
+    """Return the negative log-likelihood of the right class under softmax of the scores.
+
+    That is log Σ exp(z) - z[gold], for one example; for a batch, the mean over its examples.
+
+    Parameters
+    ----------
+    z : Tensor
+        The raw scores, of shape (classes,) or (batch, classes).
+    gold : int, Tensor or array of integers
+        The right class, from 0 to classes - 1, or one for each example, of shape (batch,).
+
+    Returns
+    -------
+    Tensor
+        Of no dimensions, in nats.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a class is out of range.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import nll
+    >>> round(nll(Tensor([0.0, 0.0]), 1).item(), 4)  # log 2
+    0.6931
+    """
+    return cross_entropy(z, gold)
+
+
+def cross_entropy(
+    input: TensorLike,
+    target: TensorLike,
+    /,
+    *,
+    reduction: Literal["mean", "sum", "none"] = "mean",
+) -> Tensor:
+    """Return the cross-entropy of softmax of the scores against the right classes.
+
+    Parameters
+    ----------
+    input : Tensor
+        The raw scores, of shape (classes,) or (batch, classes).
+    target : int, Tensor or array of integers
+        The right class, from 0 to classes - 1, or one for each example, of shape (batch,).
+    reduction : {"mean", "sum", "none"}
+        What becomes of a batch: its mean, its sum, or one loss for each example.
+
+    Returns
+    -------
+    Tensor
+        The loss, in nats: of no dimensions, or of shape (batch,) with reduction="none".
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, a class is out of range, or there is no such reduction.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import cross_entropy
+    >>> scores = Tensor([[0.0, 0.0], [100.0, 0.0]])
+    >>> cross_entropy(scores, Tensor([0, 1]), reduction="none").tolist()
+    [0.6931471805599453, 100.0]
+    """
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"reduction must be one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
+    z = input if isinstance(input, Tensor) else asarray(input)
+    losses = record(_NLL, (z,), key=_class_key(z, target))
+    if z.ndim == 1:
+        return losses
+    return _REDUCTIONS[reduction](losses)
+
+
+_REDUCTIONS = {"mean": mean, "sum": sum, "none": lambda losses: losses}
+
+
+def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
+    """Return the index that picks the right class's score of each example, checked."""
+    shape, backend = z._data.shape, z._backend
+    if type(gold) is int:
+        raw: Any = gold
+        gold_shape = ()
+    else:
+        classes = asarray(gold)
+        if not classes.dtype.is_integer:
+            raise ValueError(f"classes must be integers, got {classes.dtype!r}")
+        if classes._backend is not backend:
+            if not isinstance(gold, (list, tuple)):
+                raise RuntimeError(
+                    f"cross_entropy: the scores are on {z.device!r} and the classes on "
+                    f"{classes.device!r}; move them with .to({z.device!r})"
+                )
+            classes = classes.to(z.device)
+        raw, gold_shape = classes._data, classes._data.shape
+    if not 1 <= len(shape) <= 2 or gold_shape != shape[:-1]:
+        raise ValueError(
+            "cross_entropy needs scores of shape (classes,) with one class, or (batch, classes) "
+            f"with classes of shape (batch,); got {z.shape} and {tuple(gold_shape)}"
+        )
+    if type(raw) is int or backend.reads_values:
+        smallest, greatest = (raw, raw) if type(raw) is int else backend.bounds(raw)
+        if smallest < 0 or greatest >= shape[-1]:
+            wrong = smallest if smallest < 0 else greatest
+            raise ValueError(f"class {wrong} is out of range for scores of {shape[-1]} classes")
+        if gold_shape == ():
+            raw = greatest
+    return (raw,) if len(shape) == 1 else (backend.call(_numbers_from_0, shape[0]), raw)
+
+
+def _numbers_from_0(xp: Any, n: int) -> Any:
+    return xp.arange(n)

@@ -1,0 +1,342 @@
+"""Module: what networks are built from."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, Self, TypeVar, overload
+
+from agrad.tensor import Parameter, Tensor
+
+T = TypeVar("T")
+
+__all__ = ["Module", "ModuleList", "ParameterList", "Sequential"]
+
+
+class Module:
+    """A network or a part of one: parameters, and a `forward` that uses them.
+
+    Assign parameters and other modules to attributes, alone or in lists, tuples and dicts; they
+    are found there. Calling the module calls its `forward`.
+
+    Attributes
+    ----------
+    training : bool
+        True in training, False in evaluation; see `train` and `eval`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> class Scale(ag.nn.Module):
+    ...     def __init__(self):
+    ...         self.factor = ag.Parameter(2.0)
+    ...
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> scale = Scale()
+    >>> scale(ag.Tensor(3.0)).item()
+    6.0
+    >>> [name for name, _ in scale.named_parameters()]
+    ['factor']
+    """
+
+    training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the module's output; to be defined by each kind of module."""
+        raise NotImplementedError(f"{type(self).__name__} must define forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    # What is in it -----------------------------------------------------------------------------
+
+    def _items(self) -> Iterable[tuple[str, Any]]:
+        """Return what it holds, with the names under which parameters and modules are known."""
+        return vars(self).items()
+
+    def _walk(self, prefix: str = "") -> "Iterator[tuple[str, Module | Parameter]]":
+        """Yield itself and every module and parameter inside, by every name they have."""
+        yield from _walk(self, prefix, ())
+
+    def named_modules(self) -> "Iterator[tuple[str, Module]]":
+        """Yield this module and those inside, each once, with its dotted name ("" for itself)."""
+        return _each_once((name, m) for name, m in self._walk() if isinstance(m, Module))
+
+    def modules(self) -> "Iterator[Module]":
+        """Yield this module and those inside, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield the parameters inside, each once even when shared, with its dotted name."""
+        return _each_once((name, p) for name, p in self._walk() if isinstance(p, Parameter))
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield the parameters inside, each once even when shared."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    # Its state ---------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Set it and all modules inside to training, or with False to evaluation."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set it and all modules inside to evaluation."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, device_or_dtype: Any, /) -> Self:
+        """Move all parameters to a device, or cast them to a data type, in place.
+
+        Their gradients and velocities go with them; optimizers that hold them go on working.
+
+        Parameters
+        ----------
+        device_or_dtype : str or dtype
+            A device ("cpu", "cuda:1") or a data type (``agrad.float64``).
+
+        Returns
+        -------
+        Module
+            The module itself.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.nn.Linear(2, 3).to(ag.float64).weight.dtype
+        agrad.float64
+        """
+        parameters = list(self.parameters())
+        moved = [parameter.detach().to(device_or_dtype) for parameter in parameters]
+        for parameter, new in zip(parameters, moved, strict=True):
+            parameter._become(new)
+        return self
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return a copy of each parameter's values, by its dotted name.
+
+        A shared parameter stands under each of its names.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> list(ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.ReLU()).state_dict())
+        ['0.weight', '0.bias']
+        """
+        return {
+            name: Tensor(p._backend.asarray(p._data, copy=True))
+            for name, p in self._walk()
+            if isinstance(p, Parameter)
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Write values that `state_dict` gave, or arrays of any library, into the parameters.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to Tensor or array
+            A value for each parameter, of its shape; it is cast to the parameter's data type and
+            moved to its device.
+
+        Raises
+        ------
+        ValueError
+            If an entry is missing, unexpected or of the wrong shape. The message names them all,
+            and no parameter has been changed.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> a, b = ag.nn.Linear(2, 3), ag.nn.Linear(2, 3)
+        >>> b.load_state_dict(a.state_dict())
+        >>> bool((a.weight == b.weight).all())
+        True
+        """
+        own = {name: p for name, p in self._walk() if isinstance(p, Parameter)}
+        problems = [f"missing: {name}" for name in own if name not in state_dict]
+        problems += [f"unexpected: {name}" for name in state_dict if name not in own]
+        values = {}
+        for name in own.keys() & state_dict.keys():
+            values[name] = Tensor(state_dict[name])
+            given, wanted = values[name].shape, own[name].shape
+            if given != wanted:
+                problems.append(f"wrong shape: {name} is {wanted}, the entry {given}")
+        if problems:
+            raise ValueError(
+                f"the entries don't fit this {type(self).__name__}:\n  " + "\n  ".join(problems)
+            )
+        for name, value in values.items():
+            parameter = own[name]
+            value = value.to(parameter.device).to(parameter.dtype)
+            parameter.data = parameter._backend.assign(parameter._data, value._data)
+
+    def __repr__(self) -> str:
+        inside = [
+            f"({name}): {item!r}" for name, item in self._items() if isinstance(item, Module)
+        ]
+        lines = "\n".join(inside).replace("\n", "\n  ")
+        return f"{type(self).__name__}({self._settings()}" + (f"\n  {lines}\n)" if lines else ")")
+
+    def _settings(self) -> str:
+        """Return what `repr` shows of the module's own settings."""
+        return ""
+
+
+def _walk(
+    item: Any, name: str, inside: tuple[Any, ...]
+) -> "Iterator[tuple[str, Module | Parameter]]":
+    """Yield the modules and parameters in an attribute's value, and what they hold."""
+    if isinstance(item, Parameter):
+        yield name, item
+        return
+    if isinstance(item, Module):
+        yield name, item
+        items: Iterable[tuple[Any, Any]] = item._items()
+    elif isinstance(item, (list, tuple)):
+        items = enumerate(item)
+    elif isinstance(item, dict):
+        items = item.items()
+    else:
+        return
+    if any(item is outer for outer in inside):
+        return  # a module that refers back to the one it is in
+    for key, value in items:
+        yield from _walk(value, f"{name}.{key}" if name else str(key), (*inside, item))
+
+
+def _each_once(pairs: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
+    seen = set()
+    for name, item in pairs:
+        if id(item) not in seen:
+            seen.add(id(item))
+            yield name, item
+
+
+class _List(Module, Generic[T]):
+    """A list whose items are found under their numbers."""
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        self._list: list[T] = []
+        self.extend(items)
+
+    def _items(self) -> Iterable[tuple[str, T]]:
+        return ((str(i), item) for i, item in enumerate(self._list))
+
+    def _check(self, item: T) -> T:
+        raise NotImplementedError
+
+    def append(self, item: T) -> Self:
+        """Add an item at the end."""
+        self._list.append(self._check(item))
+        return self
+
+    def extend(self, items: Iterable[T]) -> Self:
+        """Add several items at the end."""
+        self._list += [self._check(item) for item in items]
+        return self
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._list)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> T | Self:
+        if not isinstance(index, slice):
+            return self._list[index]
+        part = type(self)()
+        part._list = self._list[index]
+        return part
+
+    def __setitem__(self, index: int, item: T) -> None:
+        self._list[index] = self._check(item)
+
+
+class ModuleList(_List[Module]):
+    """A list of modules.
+
+    Parameters
+    ----------
+    items : iterable of Module, optional
+
+    Raises
+    ------
+    TypeError
+        If an item is not a Module.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> layers = ag.nn.ModuleList([ag.nn.Linear(2, 3), ag.nn.Linear(3, 1)])
+    >>> [name for name, _ in layers.named_parameters()]
+    ['0.weight', '0.bias', '1.weight', '1.bias']
+    """
+
+    def _check(self, item: Module) -> Module:
+        if not isinstance(item, Module):
+            raise TypeError(f"{type(self).__name__} holds Modules, got {type(item).__name__}")
+        return item
+
+
+class ParameterList(_List[Parameter]):
+    """A list of parameters.
+
+    Parameters
+    ----------
+    items : iterable of Parameter, optional
+
+    Raises
+    ------
+    TypeError
+        If an item is not a Parameter.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> weights = ag.nn.ParameterList([ag.Parameter(1.0), ag.Parameter(2.0)])
+    >>> len(weights), [name for name, _ in weights.named_parameters()]
+    (2, ['0', '1'])
+    """
+
+    def _check(self, item: Parameter) -> Parameter:
+        if not isinstance(item, Parameter):
+            raise TypeError(f"{type(self).__name__} holds Parameters, got {type(item).__name__}")
+        return item
+
+
+class Sequential(ModuleList):
+    """Modules that are called one after the other, each on what the one before gave.
+
+    Parameters
+    ----------
+    *modules : Module
+
+    Raises
+    ------
+    TypeError
+        If one is not a Module.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> net = ag.nn.Sequential(ag.nn.Linear(4, 3), ag.nn.ReLU(), ag.nn.Linear(3, 2))
+    >>> net(ag.ones((5, 4), dtype=ag.float32)).shape
+    (5, 2)
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def forward(self, x: Any) -> Any:
+        """Return what the last module gives."""
+        for module in self._list:
+            x = module(x)
+        return x

@@ -1,0 +1,102 @@
+"""Indexing: parts of a Tensor by slices, integers, masks and arrays of integers."""
+
+from typing import TYPE_CHECKING, Any
+
+from agrad.autograd import Primitive, Variable, record
+from agrad.backends import Backend, backend_of, is_array
+from agrad.ops.creation import asarray
+from agrad.typing import Shape, TensorLike
+
+if TYPE_CHECKING:
+    from agrad.tensor import Tensor
+
+# Taking elements out and adding them in are each other's gradient.
+_GETITEM = Primitive(
+    "getitem",
+    lambda xp, x, key: x[key],
+    x=lambda xp, g, x_shape, key: xp.scatter_add(g, key, x_shape),
+)
+
+
+def getitem(x: TensorLike, key: Any, /) -> "Tensor":
+    """Return ``x[key]``: integers, slices, None, ..., boolean masks and arrays of integers."""
+    x = asarray(x)
+    return record(_GETITEM, (x,), key=_raw_key(key, x._backend))
+
+
+_SCATTER_ADD = Primitive(
+    "scatter_add",
+    lambda xp, values, key, shape: xp.scatter_add(values, key, shape),
+    values=lambda xp, g, key: g[key],
+)
+
+
+def scatter_add(values: TensorLike, key: Any, shape: Shape, /) -> "Tensor":
+    """Return zeros of a shape with `values` added at ``[key]``.
+
+    Where the key names a cell several times, its values add up. It undoes indexing:
+    ``scatter_add(x[key], key, x.shape)`` puts each element back where it was.
+    """
+    values = asarray(values)
+    return record(_SCATTER_ADD, (values,), key=_raw_key(key, values._backend), shape=tuple(shape))
+
+
+def _raw_key(key: Any, backend: Backend) -> Any:
+    """Return an index with raw arrays in it, each on the device of the Tensor it indexes."""
+    if type(key) is tuple:
+        return tuple([_raw_key(each, backend) for each in key])
+    if isinstance(key, (int, slice)) or key is None or key is ...:
+        return key
+    if isinstance(key, list):
+        return backend.asarray(key) if key else backend.asarray(key, dtype=backend.int64)
+    if isinstance(key, Variable):
+        found, raw = key._backend, key._data
+    elif is_array(key):
+        found, raw = backend_of(key), key
+    else:
+        raise TypeError(
+            "an index is made of integers, slices, None, ..., boolean masks and arrays of "
+            f"integers, got {type(key).__name__}"
+        )
+    if found is not backend:
+        raise RuntimeError(
+            f"getitem: the Tensor is on {backend.name!r} and its index on {found.name!r}; "
+            f"move the index with .to({backend.name!r})"
+        )
+    return raw
+
+
+_TAKE = Primitive(
+    "take",
+    lambda xp, x, indices, axis: xp.take(x, indices, axis=axis),
+    x=lambda xp, g, x_shape, indices, axis: xp.scatter_add(
+        g, (slice(None),) * (axis % len(x_shape)) + (indices,), x_shape
+    ),
+    indices=None,
+)
+
+
+def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> "Tensor":
+    """Return the slices of x with the given numbers along an axis."""
+    x = asarray(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"take from {x.ndim} dimensions needs an axis")
+        axis = 0
+    return record(_TAKE, (x, asarray(indices, device=x.device)), axis=axis)
+
+
+def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> "Tensor":
+    """Return, along an axis, the elements whose numbers `indices` has at each place."""
+    x, indices = asarray(x), asarray(indices)
+    axis = axis % x.ndim
+
+    def full_key(xp: Backend, raw: Any) -> Any:
+        """Name each element by all its coordinates."""
+        places = []
+        for a, n in enumerate(x.shape):
+            shape = tuple(-1 if a == b else 1 for b in range(x.ndim))
+            places.append(raw if a == axis else xp.reshape(xp.arange(n), shape))
+        return tuple(xp.broadcast_arrays(*places))
+
+    return getitem(x, x._backend.call(full_key, indices._data))

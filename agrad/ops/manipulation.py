@@ -1,0 +1,220 @@
+"""Manipulation: the same elements in another shape or order."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from agrad.autograd import Primitive, record
+from agrad.ops.creation import asarray
+from agrad.ops.elementwise import positive
+from agrad.ops.indexing import getitem, take
+from agrad.typing import Shape, TensorLike
+
+if TYPE_CHECKING:
+    from agrad.tensor import Tensor
+
+
+_RESHAPE = Primitive(
+    "reshape",
+    lambda xp, x, shape: xp.reshape(x, shape),
+    x=lambda xp, g, x_shape: xp.reshape(g, x_shape),
+)
+
+
+def reshape(x: TensorLike, /, shape: int | Shape, *, copy: bool | None = None) -> "Tensor":
+    """Return the elements in another shape; one length may be -1, to be found from the others."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    result = record(_RESHAPE, (x,), shape=shape)
+    return result if not copy else positive(result)
+
+
+_PERMUTE_DIMS = Primitive(
+    "permute_dims",
+    lambda xp, x, axes: xp.permute_dims(x, axes),
+    x=lambda xp, g, axes: xp.permute_dims(g, _inverse(axes)),
+)
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the permutation that undoes another."""
+    places = [axis % len(axes) for axis in axes]
+    return tuple(places.index(axis) for axis in range(len(axes)))
+
+
+def permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> "Tensor":
+    """Return x with its axes in another order."""
+    return record(_PERMUTE_DIMS, (x,), axes=tuple(axes))
+
+
+def moveaxis(
+    x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...], /
+) -> "Tensor":
+    """Return x with some axes moved to other places, the rest in their order."""
+    x = asarray(x)
+    sources = _normalize(source, x.ndim)
+    destinations = _normalize(destination, x.ndim)
+    if len(sources) != len(destinations):
+        raise ValueError(f"moveaxis: {len(sources)} axes can't go to {len(destinations)} places")
+    order = [axis for axis in range(x.ndim) if axis not in sources]
+    for place, axis in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(x, tuple(order))
+
+
+def _normalize(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    """Return axes as distinct numbers from 0 to ndim - 1."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise IndexError(f"axis {a} is out of bounds for {ndim} dimensions")
+    normal = tuple(a % ndim for a in axes)
+    if len(set(normal)) < len(normal):
+        raise ValueError(f"an axis is named twice: {axis}")
+    return normal
+
+
+_EXPAND_DIMS = Primitive(
+    "expand_dims",
+    lambda xp, x, axis: xp.expand_dims(x, axis=axis),
+    x=lambda xp, g, x_shape: xp.reshape(g, x_shape),
+)
+
+
+def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> "Tensor":
+    """Return x with a new axis of length 1 at a place."""
+    for a in sorted(axis) if isinstance(axis, tuple) else (axis,):
+        x = record(_EXPAND_DIMS, (x,), axis=a)
+    return x  # type: ignore[return-value]
+
+
+_SQUEEZE = Primitive(
+    "squeeze",
+    lambda xp, x, axis: xp.squeeze(x, axis=axis),
+    x=lambda xp, g, x_shape: xp.reshape(g, x_shape),
+)
+
+
+def squeeze(x: TensorLike, /, axis: int | tuple[int, ...]) -> "Tensor":
+    """Return x without some axes of length 1."""
+    return record(_SQUEEZE, (x,), axis=axis)
+
+
+_BROADCAST_TO = Primitive(
+    "broadcast_to",
+    lambda xp, x, shape: xp.broadcast_to(x, shape),
+    x=lambda xp, g: g,  # the engine sums it over the axes that were added or stretched
+)
+
+
+def broadcast_to(x: TensorLike, /, shape: Shape) -> "Tensor":
+    """Return x repeated along axes of length 1, and along new ones in front, to a shape."""
+    return record(_BROADCAST_TO, (x,), shape=tuple(shape))
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """Return the shape that several shapes broadcast to."""
+    result: list[int] = []
+    for shape in shapes:
+        result[:0] = [1] * (len(shape) - len(result))
+        for i, length in enumerate(reversed(shape), 1):
+            if length != 1 and result[-i] not in (1, length):
+                raise ValueError(f"shapes can't be broadcast together: {', '.join(map(str, shapes))}")
+            result[-i] = length if length != 1 else result[-i]
+    return tuple(result)
+
+
+def broadcast_arrays(*arrays: TensorLike) -> "list[Tensor]":
+    """Return several Tensors broadcast to their common shape."""
+    tensors = [asarray(x) for x in arrays]
+    shape = broadcast_shapes(*(x.shape for x in tensors))
+    return [broadcast_to(x, shape) for x in tensors]
+
+
+_FLIP = Primitive("flip", x=lambda xp, g, axis: xp.flip(g, axis=axis))
+
+
+def flip(x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None) -> "Tensor":
+    """Return x with the elements along axes (all of them, if none is given) in reverse."""
+    return record(_FLIP, (x,), axis=axis)
+
+
+def _roll_x(xp: Any, g: Any, shift: int | tuple[int, ...], axis: Any) -> Any:
+    back = tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+    return xp.roll(g, back, axis=axis)
+
+
+_ROLL = Primitive("roll", lambda xp, x, shift, axis: xp.roll(x, shift, axis=axis), x=_roll_x)
+
+
+def roll(
+    x: TensorLike,
+    /,
+    shift: int | tuple[int, ...],
+    *,
+    axis: int | tuple[int, ...] | None = None,
+) -> "Tensor":
+    """Return x with its elements moved along axes; what leaves at one end enters at the other."""
+    return record(_ROLL, (x,), shift=shift, axis=axis)
+
+
+def _concat(xp: Any, *arrays: Any, axis: int, starts: tuple[int, ...]) -> Any:
+    return xp.concat(arrays, axis=axis)
+
+
+def _concat_arrays(xp: Any, g: Any, position: int, axis: int, starts: tuple[int, ...]) -> Any:
+    piece = slice(starts[position], starts[position + 1])
+    return g[(slice(None),) * (axis % g.ndim) + (piece, ...)]
+
+
+_CONCAT = Primitive("concat", _concat, variadic=True, arrays=_concat_arrays)
+
+
+def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> "Tensor":
+    """Return several Tensors joined along an axis, or each flattened first if it is None."""
+    tensors = [asarray(x) for x in arrays]
+    if not tensors:
+        raise ValueError("concat needs at least one Tensor")
+    if axis is None:
+        tensors, axis = [reshape(x, (-1,)) for x in tensors], 0
+    starts = [0]
+    for x in tensors:
+        starts.append(starts[-1] + (x.shape[axis] if x.ndim else 1))
+    return record(_CONCAT, tensors, axis=axis, starts=tuple(starts))
+
+
+def stack(arrays: Sequence[TensorLike], /, *, axis: int = 0) -> "Tensor":
+    """Return several Tensors of one shape joined along a new axis."""
+    tensors = [asarray(x) for x in arrays]
+    shapes = sorted({x.shape for x in tensors})
+    if len(shapes) > 1:
+        raise ValueError(f"stack needs Tensors of one shape, got {', '.join(map(str, shapes))}")
+    return concat([expand_dims(x, axis=axis) for x in tensors], axis=axis)
+
+
+def unstack(x: TensorLike, /, *, axis: int = 0) -> "tuple[Tensor, ...]":
+    """Return the slices of x along an axis."""
+    moved = moveaxis(x, axis, 0)
+    return tuple(getitem(moved, i) for i in range(moved.shape[0]))
+
+
+def tile(x: TensorLike, repetitions: tuple[int, ...], /) -> "Tensor":
+    """Return x laid out several times along each axis."""
+    x = asarray(x)
+    times = (1,) * (x.ndim - len(repetitions)) + tuple(repetitions)
+    lengths = (1,) * (len(times) - x.ndim) + x.shape
+    # (n,) becomes (1, n), then (times, n), then (times * n,)
+    pairs = [n for length in lengths for n in (1, length)]
+    copies = [n for pair in zip(times, lengths, strict=True) for n in pair]
+    shape = tuple(t * n for t, n in zip(times, lengths, strict=True))
+    return reshape(broadcast_to(reshape(x, tuple(pairs)), tuple(copies)), shape)
+
+
+def repeat(x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = None) -> "Tensor":
+    """Return x with each element (or each slice along an axis) repeated."""
+    x = asarray(x)
+    if axis is None:
+        x, axis = reshape(x, (math.prod(x.shape),)), 0
+    backend = x._backend
+    times = repeats if isinstance(repeats, int) else asarray(repeats)._data
+    which = backend.call(lambda xp: xp.repeat(xp.arange(x.shape[axis]), times))
+    return take(x, which, axis=axis)

@@ -1,0 +1,221 @@
+"""Statistics: sums, means and the like over axes."""
+
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from agrad.autograd import Primitive, record
+from agrad.ops.creation import asarray, full
+from agrad.ops.data_types import astype
+from agrad.ops.elementwise import sqrt
+from agrad.ops.manipulation import concat
+from agrad.typing import DTypeLike, Shape, TensorLike
+
+if TYPE_CHECKING:
+    from agrad.tensor import Tensor
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Return the axes that a reduction runs over, as non-negative numbers."""
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def _count(shape: Shape, axis: Axis) -> int:
+    """Return how many elements each result of a reduction is made of."""
+    return math.prod(shape[a] for a in _axes(axis, len(shape)))
+
+
+def _keep_axes(xp: Any, y: Any, shape: Shape, axis: Axis) -> Any:
+    """Give a reduction's result back its reduced axes, of length 1: it broadcasts against x."""
+    reduced = _axes(axis, len(shape))
+    return xp.reshape(y, tuple(1 if a in reduced else n for a, n in enumerate(shape)))
+
+
+def _spread(xp: Any, g: Any, shape: Shape, axis: Axis) -> Any:
+    """Return the gradient of a sum: each element gets its sum's."""
+    return xp.broadcast_to(_keep_axes(xp, g, shape, axis), shape)
+
+
+_SUM = Primitive("sum", x=lambda xp, g, x_shape, axis: _spread(xp, g, x_shape, axis))
+
+
+def sum(
+    x: TensorLike, /, *, axis: Axis = None, dtype: DTypeLike = None, keepdims: bool = False
+) -> "Tensor":
+    """Return the sum over axes, or over all elements."""
+    if dtype is None:
+        return record(_SUM, (x,), axis=axis, keepdims=keepdims)
+    return record(_SUM, (astype(x, dtype),), axis=axis, keepdims=keepdims)
+
+
+_MEAN = Primitive(
+    "mean",
+    x=lambda xp, g, x_shape, axis: _spread(xp, g / _count(x_shape, axis), x_shape, axis),
+)
+
+
+def mean(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the mean over axes, or over all elements."""
+    return record(_MEAN, (x,), axis=axis, keepdims=keepdims)
+
+
+def _var_x(xp: Any, g: Any, x: Any, axis: Axis, correction: float) -> Any:
+    # d/dx of sum((x - mean)**2) / (n - correction); the mean's own part sums to zero
+    degrees = _count(x.shape, axis) - correction
+    deviation = x - xp.mean(x, axis=axis, keepdims=True)
+    return _keep_axes(xp, g, x.shape, axis) * deviation * (2 / degrees)
+
+
+_VAR = Primitive("var", x=_var_x)
+
+
+def var(
+    x: TensorLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> "Tensor":
+    """Return the variance over axes: the sum of squared deviations over (n - correction)."""
+    return record(_VAR, (x,), axis=axis, correction=correction, keepdims=keepdims)
+
+
+def std(
+    x: TensorLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
+) -> "Tensor":
+    """Return the standard deviation over axes, the square root of `var`."""
+    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+def _share_among_equals(xp: Any, g: Any, x: Any, out: Any, axis: Axis) -> Any:
+    """Return the gradient of a maximum or minimum: those that attain it share it evenly."""
+    attains = xp.astype(x == _keep_axes(xp, out, x.shape, axis), g.dtype)
+    share = attains / xp.sum(attains, axis=axis, keepdims=True)
+    return share * _keep_axes(xp, g, x.shape, axis)
+
+
+_MAX = Primitive("max", x=_share_among_equals)
+
+
+def max(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the greatest element over axes; several that are equal share the gradient evenly."""
+    return record(_MAX, (x,), axis=axis, keepdims=keepdims)
+
+
+_MIN = Primitive("min", x=_share_among_equals)
+
+
+def min(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+    """Return the smallest element over axes; several that are equal share the gradient evenly."""
+    return record(_MIN, (x,), axis=axis, keepdims=keepdims)
+
+
+def _prod_x(xp: Any, g: Any, x: Any, axis: Axis) -> Any:
+    # The product of all the others: out / x would fail where x is 0.
+    axes = _axes(axis, x.ndim)
+    others = tuple(a for a in range(x.ndim) if a not in axes)
+    order = (*others, *axes)
+    moved = xp.permute_dims(x, order)
+    kept = moved.shape[: len(others)]
+    rows = xp.reshape(moved, (*kept, _count(x.shape, axis)))
+    before = _cumulative_prod_of_earlier(xp, rows)
+    after = xp.flip(_cumulative_prod_of_earlier(xp, xp.flip(rows, axis=-1)), axis=-1)
+    product = xp.reshape(before * after, moved.shape)
+    back = tuple(order.index(a) for a in range(x.ndim))
+    return _keep_axes(xp, g, x.shape, axis) * xp.permute_dims(product, back)
+
+
+def _cumulative_prod_of_earlier(xp: Any, x: Any) -> Any:
+    """Return, along the last axis, the product of the elements before each: 1 for the first."""
+    return xp.cumulative_prod(_shift(xp, x, 1, xp.ones_like), axis=-1)
+
+
+def _shift(xp: Any, x: Any, steps: int, fill_like: Any) -> Any:
+    """Move the elements `steps` places up the last axis; the places left are filled."""
+    n = x.shape[-1]
+    steps = steps if steps < n else n
+    return xp.concat([fill_like(x[..., :steps]), x[..., : n - steps]], axis=-1)
+
+
+_PROD = Primitive("prod", x=_prod_x)
+
+
+def prod(
+    x: TensorLike, /, *, axis: Axis = None, dtype: DTypeLike = None, keepdims: bool = False
+) -> "Tensor":
+    """Return the product over axes, or of all elements."""
+    if dtype is None:
+        return record(_PROD, (x,), axis=axis, keepdims=keepdims)
+    return record(_PROD, (astype(x, dtype),), axis=axis, keepdims=keepdims)
+
+
+def _cumulative_sum_x(xp: Any, g: Any, axis: int) -> Any:
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
+
+
+_CUMULATIVE_SUM = Primitive("cumulative_sum", x=_cumulative_sum_x)
+
+
+def cumulative_sum(
+    x: TensorLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DTypeLike = None,
+    include_initial: bool = False,
+) -> "Tensor":
+    """Return the sums of the elements up to each along an axis."""
+    return _cumulate(_CUMULATIVE_SUM, 0, x, axis, dtype, include_initial)
+
+
+def _cumulative_prod_x(xp: Any, g: Any, x: Any, axis: int) -> Any:
+    # The product up to k has the derivative (product before i) * (product of i+1 .. k) for i <= k.
+    # The sum over k of g[k] times the second factor obeys s[i] = g[i] + x[i+1] * s[i+1]. Such a
+    # recurrence needs log2(n) steps by doubling: after each, s holds twice as many of its terms.
+    # No division, so zeros in x do no harm.
+    x, g = xp.moveaxis(x, axis, -1), xp.moveaxis(g, axis, -1)
+    before = _cumulative_prod_of_earlier(xp, x)
+    s = xp.flip(g, axis=-1)
+    factor = _shift(xp, xp.flip(x, axis=-1), 1, xp.zeros_like)
+    steps = 1
+    while steps < x.shape[-1]:
+        s = s + factor * _shift(xp, s, steps, xp.zeros_like)
+        factor = factor * _shift(xp, factor, steps, xp.zeros_like)
+        steps *= 2
+    return xp.moveaxis(before * xp.flip(s, axis=-1), -1, axis)
+
+
+_CUMULATIVE_PROD = Primitive("cumulative_prod", x=_cumulative_prod_x)
+
+
+def cumulative_prod(
+    x: TensorLike,
+    /,
+    *,
+    axis: int | None = None,
+    dtype: DTypeLike = None,
+    include_initial: bool = False,
+) -> "Tensor":
+    """Return the products of the elements up to each along an axis."""
+    return _cumulate(_CUMULATIVE_PROD, 1, x, axis, dtype, include_initial)
+
+
+def _cumulate(
+    primitive: Primitive,
+    initial: int,
+    x: TensorLike,
+    axis: int | None,
+    dtype: DTypeLike,
+    include_initial: bool,
+) -> "Tensor":
+    x = asarray(x) if dtype is None else astype(x, dtype)
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError(f"{primitive.name} of {x.ndim} dimensions needs an axis")
+        axis = 0
+    result = record(primitive, (x,), axis=axis)
+    if not include_initial:
+        return result
+    first = (1 if a == axis % x.ndim else n for a, n in enumerate(x.shape))
+    start = full(tuple(first), initial, dtype=result.dtype, device=result.device)
+    return concat([start, result], axis=axis)
+

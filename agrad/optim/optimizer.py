@@ -1,0 +1,55 @@
+"""What all optimizers have in common."""
+
+import math
+from collections.abc import Iterable
+
+from agrad.tensor import Parameter
+
+__all__ = ["Optimizer"]
+
+
+class Optimizer:
+    """Changes parameters by their gradients.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to change, such as ``module.parameters()``.
+    lr : float
+        The learning rate ε, not negative.
+
+    Raises
+    ------
+    ValueError
+        If there are no parameters, one comes twice, or the rate is negative or not finite.
+    TypeError
+        If one is not a Parameter.
+    """
+
+    def __init__(self, params: Iterable[Parameter], lr: float) -> None:
+        self.params = list(params)
+        if not self.params:
+            raise ValueError(f"{type(self).__name__} got no parameters")
+        for p in self.params:
+            if not isinstance(p, Parameter):
+                raise TypeError(
+                    f"{type(self).__name__} changes Parameters, got {type(p).__name__}; "
+                    "give it module.parameters(), or a list of Parameters"
+                )
+        if len(set(map(id, self.params))) < len(self.params):
+            raise ValueError(f"{type(self).__name__} got the same Parameter twice")
+        self.lr = self._check("lr", lr)
+
+    def _check(self, name: str, value: float) -> float:
+        if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+            raise ValueError(f"{type(self).__name__}: {name} must be a number >= 0, got {value!r}")
+        return float(value)
+
+    def step(self) -> None:
+        """Change each parameter that has a gradient, in place where its library allows it."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, before the next backward pass adds new ones."""
+        for p in self.params:
+            p.grad = None

@@ -1,0 +1,92 @@
+"""Stochastic gradient descent, in order of increasing complexity."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from agrad.backends import Array
+from agrad.optim.optimizer import Optimizer
+from agrad.tensor import Parameter
+
+__all__ = ["SGD", "MomentumSGD"]
+
+
+class SGD(Optimizer):
+    """Gradient descent: θ ← θ - ε ∇L.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to change.
+    lr : float
+        The learning rate ε.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> w = ag.Parameter([1.0])
+    >>> optimizer = ag.optim.SGD([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()  # 1 - 0.5 * 2
+    >>> w.tolist()
+    [0.0]
+    """
+
+    def step(self) -> None:
+        """Take one step down the gradient."""
+        for p in self.params:
+            if p.grad is not None:
+                p._data = p._backend.axpy(-self.lr, p.grad._data, p._data)
+
+
+class MomentumSGD(Optimizer):
+    """Gradient descent with momentum: γ ← μγ + ∇L, then θ ← θ - ε γ.
+
+    The velocity γ is the parameter's ``velocity``, zeros at first.
+
+    Parameters
+    ----------
+    params : iterable of Parameter
+        What to change.
+    lr : float
+        The learning rate ε.
+    momentum : float
+        μ, how much of the velocity stays from step to step; at least 0 and less than 1.
+
+    References
+    ----------
+    B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR
+    Computational Mathematics and Mathematical Physics 4(5), 1964.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> w = ag.Parameter([1.0])
+    >>> optimizer = ag.optim.MomentumSGD([w], lr=0.25, momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (w * w).sum().backward()
+    ...     optimizer.step()  # velocity 2, then 0.5 * 2 + 1
+    >>> w.tolist()
+    [0.0]
+    """
+
+    def __init__(self, params: Iterable[Parameter], lr: float, momentum: float) -> None:
+        super().__init__(params, lr)
+        self.momentum = self._check("momentum", momentum)
+        if self.momentum >= 1:
+            raise ValueError(f"MomentumSGD: momentum must be less than 1, got {momentum!r}")
+
+    def step(self) -> None:
+        """Take one step along the velocity."""
+        for p in self.params:
+            if p.grad is not None:
+                v = p.velocity
+                v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p.grad._data)
+                p._data = p._backend.axpy(-self.lr, v._data, p._data)
+
+
+def _decay_and_add(xp: Any, v: Array, momentum: float, g: Array) -> Array:
+    """Return ``momentum * v + g``, in place where the library allows it."""
+    v *= momentum
+    v += g
+    return v

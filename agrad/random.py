@@ -1,0 +1,95 @@
+"""Random numbers, the same on every device: drawn on the host, then moved."""
+
+from typing import TYPE_CHECKING
+
+from agrad.backends import backend_for, default_rng
+from agrad.dtypes import get_default_dtype
+from agrad.tensor import Tensor
+from agrad.typing import DTypeLike, Shape
+
+if TYPE_CHECKING:
+    import numpy
+
+__all__ = ["Generator", "default_generator", "manual_seed"]
+
+
+class Generator:
+    """A stream of random numbers that depends on its seed alone, not on the device.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Where the stream starts; taken from the operating system if not given.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> a, b = ag.random.Generator(1), ag.random.Generator(1)
+    >>> bool((a.uniform(0, 1, (3,)) == b.uniform(0, 1, (3,))).all())
+    True
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._rng: numpy.random.Generator = default_rng(seed)
+
+    def manual_seed(self, seed: int) -> None:
+        """Start the stream anew from a seed."""
+        self._rng = default_rng(seed)
+
+    def uniform(
+        self,
+        low: float,
+        high: float,
+        shape: Shape,
+        *,
+        dtype: DTypeLike = None,
+        device: str | None = None,
+    ) -> Tensor:
+        """Return numbers drawn evenly from low (included) to high (not included)."""
+        return _place(self._rng.uniform(low, high, shape), dtype, device)
+
+    def normal(
+        self,
+        mean: float,
+        std: float,
+        shape: Shape,
+        *,
+        dtype: DTypeLike = None,
+        device: str | None = None,
+    ) -> Tensor:
+        """Return numbers drawn from the normal distribution."""
+        return _place(self._rng.normal(mean, std, shape), dtype, device)
+
+    def permutation(self, n: int, *, device: str | None = None) -> Tensor:
+        """Return the integers from 0 to n - 1 in random order."""
+        return Tensor(self._rng.permutation(n), device=device)
+
+
+def _place(host: "numpy.ndarray", dtype: DTypeLike, device: str | None) -> Tensor:
+    """Cast on the host, so that every device gets the same bits, then move."""
+    wanted = get_default_dtype() if dtype is None else dtype
+    return Tensor(backend_for("cpu").asarray(host), dtype=wanted).to(device or "cpu")
+
+
+#: The generator of all that isn't given one of its own
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> None:
+    """Start the default generator anew: same seed, same initial weights, on any device.
+
+    Parameters
+    ----------
+    seed : int
+        A non-negative integer.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.manual_seed(0)
+    >>> first = ag.nn.Linear(2, 3).weight
+    >>> ag.manual_seed(0)
+    >>> bool((first == ag.nn.Linear(2, 3).weight).all())
+    True
+    """
+    default_generator.manual_seed(seed)

@@ -1,0 +1,766 @@
+"""Tensor and Parameter: an array, its gradient, and how it was made."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, NoReturn, Self
+
+from agrad import dtypes, ops
+from agrad.autograd import Hook, Leaf, Node, Variable, run_backward, wrap
+from agrad.backends import Array, Backend, backend_for, backend_of
+from agrad.ops.data_types import to_array
+from agrad.typing import DTypeLike, Shape, TensorLike
+
+__all__ = ["Parameter", "RemovableHandle", "Tensor"]
+
+
+class Tensor(Variable):
+    """An array that remembers how it was made, so that gradients can be computed.
+
+    Parameters
+    ----------
+    data : array, Tensor, number or nested lists
+        The values. A raw array of any library that follows the Array API standard stays where it
+        is, without a copy where that can be; lists and numbers become what the library makes of
+        them. Of a Tensor the array is taken, not its history.
+    dtype : dtype or str, optional
+        The data type, such as ``agrad.float32``; by default that of the data.
+    device : str, optional
+        "cpu" (NumPy), "cuda" or "cuda:1" (CuPy), or another Tensor's ``device``. By default the
+        data stays where it is, and lists go to the CPU.
+    requires_grad : bool
+        Whether to compute the gradient with respect to this Tensor.
+
+    Attributes
+    ----------
+    grad : Tensor or None
+        The gradient, of this Tensor's shape, data type and device, once `backward` has run.
+
+    Raises
+    ------
+    TypeError
+        If the data isn't made of numbers, or a gradient is asked for a Tensor that isn't of a
+        floating-point type.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    Tensor([2., 4., 6.], dtype=float64)
+    """
+
+    __slots__ = ()
+
+    # NumPy's arrays leave `array * tensor` to the Tensor.
+    __array_ufunc__ = None
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        dtype: DTypeLike = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        self._data, self._backend = to_array(data, dtype, device, None)
+        self._node = None
+        self.grad = None
+        if requires_grad:
+            self.requires_grad = True
+
+    # What it is ------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The raw array of the library that holds it. What is done to it isn't recorded."""
+        return self._data
+
+    @data.setter
+    def data(self, array: Array) -> None:
+        if isinstance(array, Variable):
+            array = array._data
+        if array.shape != self._data.shape:
+            raise ValueError(
+                f"data of shape {tuple(array.shape)} can't replace data of shape {self.shape}"
+            )
+        self._replace(array, backend_of(array))
+
+    def _replace(self, array: Array, backend: Backend) -> None:
+        """Put another array in place of the data; the Tensor stays a leaf if it was one."""
+        moved = backend is not self._backend or array.dtype != self._data.dtype
+        self._data, self._backend = array, backend
+        if moved and self._node is not None:
+            self._node = Leaf(self)
+
+    @property
+    def shape(self) -> Shape:
+        """The length of each axis."""
+        return tuple(self._data.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for length in self._data.shape:
+            size *= length
+        return size
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        """The data type, equal to that of the same name in any library."""
+        return dtypes.dtype(self._data.dtype)
+
+    @property
+    def device(self) -> str:
+        """Where the array is: "cpu" for NumPy, "cuda:0" for CuPy, "torch:cpu" for PyTorch, ..."""
+        return self._backend.name
+
+    @property
+    def T(self) -> "Tensor":
+        """A matrix with its axes exchanged."""
+        if self.ndim != 2:
+            raise ValueError(f".T is for two dimensions, got shape {self.shape}; use .mT")
+        return ops.matrix_transpose(self)
+
+    @property
+    def mT(self) -> "Tensor":
+        """A stack of matrices, each with its axes exchanged."""
+        return ops.matrix_transpose(self)
+
+    # Gradients ---------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether `backward` computes a gradient with respect to it, or passes one through it."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value == self.requires_grad:
+            return
+        if not self.is_leaf:
+            raise RuntimeError(
+                "requires_grad can't be taken from the result of a function; use .detach()"
+            )
+        if value and not self.dtype.is_floating:
+            raise TypeError(
+                "only a Tensor of a floating-point type can require a gradient, got "
+                f"{self.dtype!r}; cast it first, with .to(agrad.float32)"
+            )
+        self._node = Leaf(self) if value else None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set ``requires_grad`` and return the Tensor itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made it, rather than a function that was recorded."""
+        return not isinstance(self._node, Node)
+
+    def backward(
+        self,
+        gradient: TensorLike | None = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Add to each leaf's ``grad`` the gradient of this Tensor with respect to it.
+
+        Parameters
+        ----------
+        gradient : Tensor, array or number, optional
+            The gradient of the final result with respect to this Tensor, of this Tensor's shape; 1
+            by default, for a Tensor of one element.
+        retain_graph : bool
+            Keep the graph, to walk it again. Otherwise its memory is freed on the way.
+        create_graph : bool
+            Record the walk itself, so that gradients can be differentiated again. The graph is
+            kept.
+
+        Raises
+        ------
+        RuntimeError
+            If the Tensor requires no gradient, if the graph was freed by an earlier call, or if
+            it has several elements and no gradient is given.
+        ValueError
+            If the gradient has another shape.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> x = ag.Tensor(3.0, requires_grad=True)
+        >>> (x**3).backward(create_graph=True)
+        >>> first, x.grad = x.grad, None
+        >>> first.backward()
+        >>> first.item(), x.grad.item()  # 3 x**2 and 6 x
+        (27.0, 18.0)
+        """
+        if self._node is None:
+            raise RuntimeError(
+                "backward() on a Tensor that requires no gradient: none of what it was made from "
+                "has requires_grad=True, or it was made under no_grad()"
+            )
+        seed = self._seed(gradient, create_graph)
+        run_backward(self, seed, retain_graph=retain_graph, over=ops if create_graph else None)
+
+    def _seed(self, gradient: TensorLike | None, create_graph: bool) -> Any:
+        """Return the gradient to start from, checked."""
+        data, backend = self._data, self._backend
+        if gradient is None or isinstance(gradient, (int, float)):
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward() on a Tensor of shape {self.shape} needs a gradient of that shape; "
+                    "only for a single element is it 1 by default. Perhaps you meant .sum() or "
+                    ".mean() before backward()"
+                )
+            value = 1.0 if gradient is None else gradient
+            seed = backend.asarray(value, dtype=data.dtype)
+            if data.shape:
+                seed = backend.call(_reshape, seed, data.shape)
+            return wrap(seed, backend) if create_graph else seed
+        tensor = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+        if isinstance(gradient, (list, tuple)):
+            tensor = Tensor(gradient, device=self.device)
+        if tensor._backend is not backend:
+            raise RuntimeError(
+                f"backward(): the Tensor is on {self.device!r} and the gradient on "
+                f"{tensor.device!r}; move it with .to({self.device!r})"
+            )
+        if tensor.shape != self.shape:
+            raise ValueError(
+                f"backward(): the gradient must have the Tensor's shape {self.shape}, "
+                f"got {tensor.shape}"
+            )
+        tensor = ops.astype(tensor, self.dtype, copy=False)
+        return tensor if create_graph else tensor._data
+
+    def register_hook(self, hook: Hook) -> "RemovableHandle":
+        """Call ``hook(gradient)`` in each backward pass, when this Tensor's gradient is complete.
+
+        Parameters
+        ----------
+        hook : callable
+            It gets the gradient as a Tensor. What it returns, if not None, takes its place.
+
+        Returns
+        -------
+        RemovableHandle
+            Its ``remove()`` takes the hook away.
+
+        Raises
+        ------
+        RuntimeError
+            If the Tensor requires no gradient.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> x = ag.Tensor(2.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> (x * 3).backward()
+        >>> x.grad.item()
+        30.0
+        >>> handle.remove()
+        """
+        if self._node is None:
+            raise RuntimeError("a hook needs a Tensor that requires a gradient")
+        return RemovableHandle(self._node, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this Tensor in ``grad`` though it isn't a leaf.
+
+        Raises
+        ------
+        RuntimeError
+            If the Tensor requires no gradient.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> x = ag.Tensor(2.0, requires_grad=True)
+        >>> y = x * 3
+        >>> y.retain_grad()
+        >>> (y * y).backward()
+        >>> y.grad.item()
+        12.0
+        """
+        if self._node is None:
+            raise RuntimeError("retain_grad() needs a Tensor that requires a gradient")
+        if isinstance(self._node, Node):
+            self._node.retain(self)
+
+    def detach(self) -> "Tensor":
+        """Return a Tensor of the same array, without the history: gradients stop here.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> x = ag.Tensor([1.0], requires_grad=True)
+        >>> x.detach().requires_grad
+        False
+        """
+        return wrap(self._data, self._backend)
+
+    # Elsewhere ---------------------------------------------------------------------------------
+
+    def to(self, device_or_dtype: Any, /) -> "Tensor":
+        """Return the Tensor on another device, or cast to another data type; itself if it is there.
+
+        Parameters
+        ----------
+        device_or_dtype : str or dtype
+            A device ("cpu", "cuda:1") or a data type (``agrad.float32``, "float32").
+
+        Raises
+        ------
+        ValueError
+            If there is no such device.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([1.0, 2.0]).to("cpu").to(ag.float32)
+        Tensor([1., 2.], dtype=float32)
+        """
+        if isinstance(device_or_dtype, Backend) or not dtypes.is_dtype(device_or_dtype):
+            return ops.to_device(self, device_or_dtype)
+        return ops.astype(self, device_or_dtype, copy=False)
+
+    def cpu(self) -> "Tensor":
+        """Return the Tensor as NumPy's, on the CPU."""
+        return ops.to_device(self, "cpu")
+
+    def cuda(self, index: int | None = None) -> "Tensor":
+        """Return the Tensor as CuPy's, on a GPU: the current one, or the one of that number."""
+        return ops.to_device(self, "cuda" if index is None else f"cuda:{index}")
+
+    def numpy(self) -> Any:
+        """Return the values as a NumPy array, brought to the host if need be.
+
+        On the CPU it is the Tensor's own array, not a copy.
+
+        Raises
+        ------
+        RuntimeError
+            If the Tensor requires a gradient, since NumPy's would be lost.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([1, 2]).numpy()
+        array([1, 2])
+        """
+        if self._node is not None:
+            raise RuntimeError(
+                "a Tensor that requires a gradient doesn't become a NumPy array unasked, since "
+                "NumPy records nothing; use .detach().numpy()"
+            )
+        return self._backend.to_host(self._data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.device != "cpu":
+            raise TypeError(f"this Tensor is on {self.device!r}; use .cpu() before NumPy's functions")
+        array = self.numpy()
+        return array if dtype is None and not copy else array.astype(dtype or array.dtype)
+
+    def item(self) -> Any:
+        """Return the value of a Tensor of one element as a Python number.
+
+        Raises
+        ------
+        ValueError
+            If there is not exactly one element.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([[2.5]]).item()
+        2.5
+        """
+        if self.size != 1:
+            raise ValueError(f"item() needs a Tensor of one element, got shape {self.shape}")
+        return self._backend.to_host(self._data).item()
+
+    def tolist(self) -> Any:
+        """Return the values as nested lists of Python numbers, or as one number.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
+        return self._backend.to_host(self._data).tolist()
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.ndim or self.dtype.is_floating:
+            raise TypeError(
+                f"only an integer Tensor of no dimensions is an index, got {self.dtype} of shape "
+                f"{self.shape}"
+            )
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a Tensor of no dimensions has no length")
+        return int(self._data.shape[0])
+
+    def __iter__(self) -> "Iterator[Tensor]":
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        host = self._backend.to_host(self._data)
+        kind = type(self).__name__
+        start = f"{kind}("
+        text = backend_for("cpu").array2string(host, separator=", ", prefix=start)
+        facts = [f"{start}{text}", f"dtype={self.dtype}", *self._more_facts()]
+        return ", ".join(facts) + ")"
+
+    def _more_facts(self) -> list[str]:
+        facts = [] if self.device == "cpu" else [f"device={self.device!r}"]
+        return [*facts, "requires_grad=True"] if self.requires_grad else facts
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("copy a Tensor with copy.deepcopy(), or share its array with .detach()")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self.is_leaf:
+            raise TypeError(
+                "only a leaf can be pickled or deep-copied, not the result of a recorded function; "
+                "use .detach()"
+            )
+        host = backend_for("cpu").array(self._backend.to_host(self._data))
+        return _rebuild, (type(self), host, self.device, self.requires_grad, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        return {"grad": self.grad}
+
+    # Operators ---------------------------------------------------------------------------------
+
+    def __add__(self, other: TensorLike) -> "Tensor":
+        return ops.add(self, other)
+
+    def __radd__(self, other: TensorLike) -> "Tensor":
+        return ops.add(other, self)
+
+    def __sub__(self, other: TensorLike) -> "Tensor":
+        return ops.subtract(self, other)
+
+    def __rsub__(self, other: TensorLike) -> "Tensor":
+        return ops.subtract(other, self)
+
+    def __mul__(self, other: TensorLike) -> "Tensor":
+        return ops.multiply(self, other)
+
+    def __rmul__(self, other: TensorLike) -> "Tensor":
+        return ops.multiply(other, self)
+
+    def __truediv__(self, other: TensorLike) -> "Tensor":
+        return ops.divide(self, other)
+
+    def __rtruediv__(self, other: TensorLike) -> "Tensor":
+        return ops.divide(other, self)
+
+    def __floordiv__(self, other: TensorLike) -> "Tensor":
+        return ops.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> "Tensor":
+        return ops.floor_divide(other, self)
+
+    def __mod__(self, other: TensorLike) -> "Tensor":
+        return ops.remainder(self, other)
+
+    def __rmod__(self, other: TensorLike) -> "Tensor":
+        return ops.remainder(other, self)
+
+    def __divmod__(self, other: TensorLike) -> "tuple[Tensor, Tensor]":
+        return ops.floor_divide(self, other), ops.remainder(self, other)
+
+    def __rdivmod__(self, other: TensorLike) -> "tuple[Tensor, Tensor]":
+        return ops.floor_divide(other, self), ops.remainder(other, self)
+
+    def __pow__(self, other: TensorLike) -> "Tensor":
+        return ops.pow(self, other)
+
+    def __rpow__(self, other: TensorLike) -> "Tensor":
+        return ops.pow(other, self)
+
+    def __matmul__(self, other: TensorLike) -> "Tensor":
+        return ops.matmul(self, other)
+
+    def __rmatmul__(self, other: TensorLike) -> "Tensor":
+        return ops.matmul(other, self)
+
+    def __and__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_and(self, other)
+
+    def __rand__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_and(other, self)
+
+    def __or__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_or(self, other)
+
+    def __ror__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_or(other, self)
+
+    def __xor__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_xor(self, other)
+
+    def __rxor__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_xor(other, self)
+
+    def __lshift__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_left_shift(self, other)
+
+    def __rlshift__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_left_shift(other, self)
+
+    def __rshift__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_right_shift(self, other)
+
+    def __rrshift__(self, other: TensorLike) -> "Tensor":
+        return ops.bitwise_right_shift(other, self)
+
+    def __neg__(self) -> "Tensor":
+        return ops.negative(self)
+
+    def __pos__(self) -> "Tensor":
+        return ops.positive(self)
+
+    def __abs__(self) -> "Tensor":
+        return ops.abs(self)
+
+    def __invert__(self) -> "Tensor":
+        return ops.bitwise_invert(self)
+
+    def __eq__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return NotImplemented if _never_equal(other) else ops.equal(self, other)
+
+    def __ne__(self, other: Any) -> "Tensor":  # type: ignore[override]
+        return NotImplemented if _never_equal(other) else ops.not_equal(self, other)
+
+    def __lt__(self, other: TensorLike) -> "Tensor":
+        return ops.less(self, other)
+
+    def __le__(self, other: TensorLike) -> "Tensor":
+        return ops.less_equal(self, other)
+
+    def __gt__(self, other: TensorLike) -> "Tensor":
+        return ops.greater(self, other)
+
+    def __ge__(self, other: TensorLike) -> "Tensor":
+        return ops.greater_equal(self, other)
+
+    __hash__ = object.__hash__  # by identity: Tensors serve as keys, whatever their values
+
+    def __getitem__(self, key: Any) -> "Tensor":
+        return ops.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            "a Tensor can't be assigned into, since that isn't recorded: write "
+            "agrad.where(mask, value, t), or t.data[...] = value where no gradient is wanted"
+        )
+
+    # Functions that PyTorch and NumPy have as methods too ----------------------------------------
+
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the sum over axes; see `agrad.sum`."""
+        return ops.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the mean over axes; see `agrad.mean`."""
+        return ops.mean(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the product over axes; see `agrad.prod`."""
+        return ops.prod(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the greatest element over axes; see `agrad.max`."""
+        return ops.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the smallest element over axes; see `agrad.min`."""
+        return ops.min(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> "Tensor":
+        """Return the variance over axes; see `agrad.var`."""
+        return ops.var(self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(self, axis: Any = None, *, correction: float = 0, keepdims: bool = False) -> "Tensor":
+        """Return the standard deviation over axes; see `agrad.std`."""
+        return ops.std(self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the index of the greatest element; see `agrad.argmax`."""
+        return ops.argmax(self, axis=axis, keepdims=keepdims)
+
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> "Tensor":
+        """Return the index of the smallest element; see `agrad.argmin`."""
+        return ops.argmin(self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return whether all elements are true; see `agrad.all`."""
+        return ops.all(self, axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+        """Return whether any element is true; see `agrad.any`."""
+        return ops.any(self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> "Tensor":
+        """Return the elements in another shape, ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
+        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def exp(self) -> "Tensor":
+        """Return e to the power of each element; see `agrad.exp`."""
+        return ops.exp(self)
+
+    def log(self) -> "Tensor":
+        """Return the natural logarithm of each element; see `agrad.log`."""
+        return ops.log(self)
+
+    def sqrt(self) -> "Tensor":
+        """Return the square root of each element; see `agrad.sqrt`."""
+        return ops.sqrt(self)
+
+    def tanh(self) -> "Tensor":
+        """Return the hyperbolic tangent of each element; see `agrad.tanh`."""
+        return ops.tanh(self)
+
+
+Variable.result_type = Tensor  # the engine, which stands to the left, makes its results of this
+
+
+def _never_equal(other: Any) -> bool:
+    return other is None or isinstance(other, (str, list, tuple, dict))
+
+
+def _reshape(xp: Any, x: Array, shape: Shape) -> Array:
+    return xp.reshape(x, shape)
+
+
+def _rebuild(
+    kind: type[Tensor], host: Any, device: str, requires_grad: bool, state: dict[str, Any]
+) -> Tensor:
+    """Return a Tensor from what it was pickled as."""
+    tensor = kind(host, device=device)
+    tensor.requires_grad = requires_grad
+    for name, value in state.items():
+        setattr(tensor, name, value)
+    return tensor
+
+
+class RemovableHandle:
+    """What takes a hook away again."""
+
+    def __init__(self, node: Node | Leaf, hook: Hook) -> None:
+        if node.hooks is None:
+            node.hooks = {}
+        node.hooks[id(self)] = hook
+        self._hooks = node.hooks
+
+    def remove(self) -> None:
+        """Take the hook away; once is enough."""
+        self._hooks.pop(id(self), None)
+
+
+class Parameter(Tensor):
+    """A Tensor that is trained: it requires a gradient, and modules and optimizers find it.
+
+    Parameters
+    ----------
+    data : array, Tensor, number or nested lists
+        The initial values. Lists and numbers become of the default data type (float32).
+    name : str, optional
+        What it is called in messages.
+    dtype, device, requires_grad
+        As for `Tensor`; it requires a gradient unless told otherwise.
+
+    Attributes
+    ----------
+    velocity : Tensor
+        The momentum buffer, zeros at first, of the parameter's shape, data type and device. No
+        gradient ever flows into it.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> w = ag.Parameter([[1.0, 2.0]], name="w")
+    >>> w
+    Parameter([[1., 2.]], dtype=float32, name='w', requires_grad=True)
+    >>> w.velocity
+    Tensor([[0., 0.]], dtype=float32)
+    """
+
+    __slots__ = ("_velocity", "name")
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        name: str | None = None,
+        dtype: DTypeLike = None,
+        device: str | None = None,
+        requires_grad: Literal[True] | bool = True,
+    ) -> None:
+        if dtype is None and isinstance(data, (int, float, list, tuple)):
+            dtype = dtypes.get_default_dtype()
+        super().__init__(data, dtype=dtype, device=device, requires_grad=requires_grad)
+        self.name = name
+        self._velocity: Tensor | None = None
+
+    @property
+    def velocity(self) -> Tensor:
+        """The momentum buffer; its memory is taken when it is first asked for."""
+        if self._velocity is None:
+            self._velocity = ops.zeros_like(self)
+        return self._velocity
+
+    @velocity.setter
+    def velocity(self, value: Tensor | None) -> None:
+        if value is not None and (value.shape != self.shape or value._backend != self._backend):
+            raise ValueError(
+                f"the velocity of a parameter of shape {self.shape} on {self.device!r} can't be of "
+                f"shape {value.shape} on {value.device!r}"
+            )
+        self._velocity = None if value is None else value.detach()
+
+    def _become(self, new: Tensor) -> None:
+        """Take another's values, device and data type, with the gradient and the velocity."""
+        self._replace(new._data, new._backend)
+        if self.grad is not None:
+            self.grad = self.grad.detach().to(new._backend).to(new.dtype)
+        if self._velocity is not None:
+            self._velocity = self._velocity.to(new._backend).to(new.dtype)
+
+    def _more_facts(self) -> list[str]:
+        facts = super()._more_facts()
+        return facts if self.name is None else [f"name={self.name!r}", *facts]
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "name": self.name, "_velocity": self._velocity}
