@@ -100,26 +100,23 @@ class Primitive:
         self.savers = tuple(self._saver(names) for names in self.keeps)
 
     def _saver(self, names: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
-        """Return a function of (out, *arrays, **options) that picks out what a rule keeps.
+        """Return a function that picks out what a rule keeps.
 
         It is made from source, as ``collections.namedtuple`` does, because it runs in every call:
-        for the names ``("out", "x_shape")`` it is ``lambda out, x, **_: (out, x.shape,)``.
+        for ``("x2", "out", "axis")`` it gives ``(arrays[1], out, options["axis"])``.
         """
-        options = []
-        picked = []
+        places = {name: f"arrays[{i}]" for i, name in enumerate(self.arguments)}
+        values = []
         for name in names:
             argument, _, attribute = name.rpartition("_")
-            if argument in self.arguments and attribute in ("shape", "dtype"):
-                picked.append(f"{argument}.{attribute}")
+            if argument in places and attribute in ("shape", "dtype"):
+                values.append(f"{places[argument]}.{attribute}")
+            elif name == "out":
+                values.append("out")
             else:
-                picked.append(name)
-                if name not in (*self.arguments, "out"):
-                    options.append(name)
-        arrays = ["*" * self.variadic + name for name in self.arguments]
-        star = ["*"] if options and not self.variadic else []
-        parameters = ", ".join(["out", *arrays, *star, *options, "**_"])
-        values = "".join(f"{value}, " for value in picked)
-        return cast(Callable[..., tuple[Any, ...]], eval(f"lambda {parameters}: ({values})"))
+                values.append(places.get(name, f"options[{name!r}]"))
+        source = f"lambda out, arrays, options: ({''.join(f'{value}, ' for value in values)})"
+        return cast(Callable[..., tuple[Any, ...]], eval(source))
 
     def __repr__(self) -> str:
         return f"<agrad function {self.name}>"
@@ -320,38 +317,41 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
     backend: Backend | None = None
     tracked = False
     arrays = []
+    parents = []  # the node of each input, None if it requires no gradient
     for x in inputs:
         if isinstance(x, Variable):
             if x._backend is not backend:
                 if backend is not None:
                     raise _two_devices(primitive, inputs)
                 backend = x._backend
+            arrays.append(x._data)
+            parents.append(x._node)
             if x._node is not None:
                 tracked = True
-            arrays.append(x._data)
         else:
             arrays.append(x)
+            parents.append(None)
             if type(x) not in _NUMBERS:
                 backend = _backend_of_raw(primitive, inputs, backend, x)
     if backend is None:  # numbers alone
         backend = CPU
         arrays = [CPU.asarray(x) for x in arrays]
 
-    bound = backend.bound[primitive]
-    out = bound.forward(*arrays, **options) if options else bound.forward(*arrays)
+    forward = backend.bound[primitive].forward
+    out = forward(*arrays, **options) if options else forward(*arrays)
     if type(out) is not backend.array_type:
         out = backend.normalize(out)
-    if not (tracked and _mode.recording and primitive.has_rules):
+    if not (tracked and primitive.has_rules and _mode.recording):
         return wrap(out, backend)
 
     edges: list[Edge] = []
-    for position, x in enumerate(inputs):
-        if isinstance(x, Variable) and (parent := x._node) is not None:
-            which = 0 if primitive.variadic else position
+    for position, parent in enumerate(parents):
+        if parent is not None:
+            which = position
+            if primitive.variadic:
+                which, options["position"] = 0, position
             if primitive.rules[which] is not None:
-                if primitive.variadic:
-                    options["position"] = position
-                edges.append((parent, which, primitive.savers[which](out, *arrays, **options)))
+                edges.append((parent, which, primitive.savers[which](out, arrays, options)))
     return wrap(out, backend, Node(primitive, backend, out, edges) if edges else None)
 
 
@@ -360,10 +360,10 @@ _NUMBERS = frozenset((bool, int, float, complex))
 
 def _backend_of_raw(
     primitive: Primitive, inputs: Sequence[Any], backend: Backend | None, x: Any
-) -> Backend:
+) -> Backend | None:
     """Return the backend of a raw array among the inputs, the same as the others'."""
     if isinstance(x, (bool, int, float, complex)):  # their subclasses, numpy.float64 among them
-        return backend if backend is not None else CPU
+        return backend
     try:
         found = backend_of(x)
     except TypeError as error:
@@ -418,29 +418,20 @@ def run_backward(
     """
     assert root._node is not None
     gradients: dict[Node | Leaf, Any] = {root._node: gradient}  # the sums so far, of who waits
-    waiting: list[tuple[int, Node | Leaf]] = [(-root._node.index, root._node)]
+    waiting: list[tuple[int, Node]] = []
+    if isinstance(root._node, Node):
+        waiting.append((-root._node.index, root._node))
     arrived: list[tuple[Variable, Any]] = []
     shared = {id(gradient)}  # arrays that someone else may hold
 
     while waiting:
-        _, node = heappop(waiting)
+        node = heappop(waiting)[1]
         g = gradients.pop(node)
         if node.hooks is not None:
             g = _run_hooks(node, g, over)
             shared.add(id(g))
-        if isinstance(node, Leaf):
-            tensor = node.tensor()
-            if tensor is not None and tensor._node is not None:
-                if tensor._node is not node:
-                    raise RuntimeError(
-                        f"a Tensor of shape {node.shape} was moved or cast between the forward "
-                        "pass and backward(): run the forward pass again"
-                    )
-                arrived.append((tensor, g))
-            continue
         if node.retained is not None and (tensor := node.retained()) is not None:
             arrived.append((tensor, g))
-
         edges = node.edges
         if edges is None:
             raise RuntimeError(
@@ -468,8 +459,23 @@ def run_backward(
                 gradients[parent] = _add(gradients[parent], part, parent, over)
             else:
                 gradients[parent] = part
-                heappush(waiting, (-parent.index, parent))
+                if type(parent) is Node:
+                    heappush(waiting, (-parent.index, parent))
 
+    # What is left in `gradients` are the leaves.
+    for leaf, g in gradients.items():
+        if leaf.hooks is not None:
+            g = _run_hooks(leaf, g, over)
+            shared.add(id(g))
+        tensor = cast(Leaf, leaf).tensor()
+        if tensor is None or tensor._node is None:
+            continue
+        if tensor._node is not leaf:
+            raise RuntimeError(
+                f"a Tensor of shape {leaf.shape} was moved or cast between the forward pass and "
+                "backward(): run the forward pass again"
+            )
+        arrived.append((tensor, g))
     for tensor, g in arrived:
         _deliver(tensor, g, shared, over)
 

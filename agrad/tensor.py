@@ -73,7 +73,10 @@ class Tensor(Variable):
 
     @property
     def data(self) -> Array:
-        """The raw array of the library that holds it. What is done to it isn't recorded."""
+        """The raw array of the library that holds it. What is done to it isn't recorded.
+
+        An array assigned to it must have its shape; it brings its own data type and device.
+        """
         return self._data
 
     @data.setter
@@ -156,7 +159,31 @@ class Tensor(Variable):
         self._node = Leaf(self) if value else None
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set ``requires_grad`` and return the Tensor itself."""
+        """Set ``requires_grad`` and return the Tensor itself.
+
+        Parameters
+        ----------
+        requires_grad : bool
+            Whether to compute the gradient with respect to it.
+
+        Returns
+        -------
+        Tensor
+            The Tensor itself.
+
+        Raises
+        ------
+        RuntimeError
+            If it is the result of a recorded function.
+        TypeError
+            If it isn't of a floating-point type.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([1.0]).requires_grad_().requires_grad
+        True
+        """
         self.requires_grad = requires_grad
         return self
 
@@ -215,7 +242,7 @@ class Tensor(Variable):
         """Return the gradient to start from, checked."""
         data, backend = self._data, self._backend
         if gradient is None or isinstance(gradient, (int, float)):
-            if self.size != 1:
+            if data.shape and self.size != 1:
                 raise RuntimeError(
                     f"backward() on a Tensor of shape {self.shape} needs a gradient of that shape; "
                     "only for a single element is it 1 by default. Perhaps you meant .sum() or "
@@ -300,6 +327,11 @@ class Tensor(Variable):
     def detach(self) -> "Tensor":
         """Return a Tensor of the same array, without the history: gradients stop here.
 
+        Returns
+        -------
+        Tensor
+            It shares its memory with this one, and requires no gradient.
+
         Examples
         --------
         >>> import agrad as ag
@@ -319,10 +351,17 @@ class Tensor(Variable):
         device_or_dtype : str or dtype
             A device ("cpu", "cuda:1") or a data type (``agrad.float32``, "float32").
 
+        Returns
+        -------
+        Tensor
+            Of the same shape. It stays in the graph: its gradient travels back.
+
         Raises
         ------
         ValueError
             If there is no such device.
+        ImportError, RuntimeError
+            If it is a GPU, and CuPy is not installed or can't use it.
 
         Examples
         --------
@@ -335,22 +374,49 @@ class Tensor(Variable):
         return ops.astype(self, device_or_dtype, copy=False)
 
     def cpu(self) -> "Tensor":
-        """Return the Tensor as NumPy's, on the CPU."""
+        """Return the Tensor as NumPy's, on the CPU; see `to`.
+
+        Returns
+        -------
+        Tensor
+            Itself if it is there.
+        """
         return ops.to_device(self, "cpu")
 
     def cuda(self, index: int | None = None) -> "Tensor":
-        """Return the Tensor as CuPy's, on a GPU: the current one, or the one of that number."""
+        """Return the Tensor as CuPy's, on a GPU; see `to`.
+
+        Parameters
+        ----------
+        index : int, optional
+            The GPU's number; that of the current one by default.
+
+        Returns
+        -------
+        Tensor
+            Itself if it is there.
+
+        Raises
+        ------
+        ImportError
+            If CuPy is not installed.
+        RuntimeError
+            If CuPy can't use that GPU.
+        """
         return ops.to_device(self, "cuda" if index is None else f"cuda:{index}")
 
     def numpy(self) -> Any:
         """Return the values as a NumPy array, brought to the host if need be.
 
-        On the CPU it is the Tensor's own array, not a copy.
+        Returns
+        -------
+        ndarray
+            On the CPU it is the Tensor's own array, not a copy.
 
         Raises
         ------
         RuntimeError
-            If the Tensor requires a gradient, since NumPy's would be lost.
+            If the Tensor requires a gradient, since NumPy would lose track of it.
 
         Examples
         --------
@@ -374,6 +440,11 @@ class Tensor(Variable):
     def item(self) -> Any:
         """Return the value of a Tensor of one element as a Python number.
 
+        Returns
+        -------
+        bool, int, float or complex
+            By the Tensor's data type.
+
         Raises
         ------
         ValueError
@@ -391,6 +462,11 @@ class Tensor(Variable):
 
     def tolist(self) -> Any:
         """Return the values as nested lists of Python numbers, or as one number.
+
+        Returns
+        -------
+        list or number
+            One level of lists for each axis.
 
         Examples
         --------
@@ -633,7 +709,24 @@ class Tensor(Variable):
         return ops.any(self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> "Tensor":
-        """Return the elements in another shape, ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``."""
+        """Return the elements in another shape; see `agrad.reshape`.
+
+        Parameters
+        ----------
+        *shape : int, or one tuple of int
+            The shape: ``t.reshape(2, -1)`` or ``t.reshape((2, -1))``.
+
+        Returns
+        -------
+        Tensor
+            Of that shape.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([1, 2, 3, 4]).reshape(2, -1).tolist()
+        [[1, 2], [3, 4]]
+        """
         return ops.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def exp(self) -> "Tensor":

@@ -40,7 +40,12 @@ class CuPyBackend(Backend):
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
         with self.device:
-            return cupy.array(data, dtype=dtype, copy=bool(copy))
+            if copy:
+                return cupy.array(data, dtype=dtype)
+            array = cupy.asarray(data, dtype=dtype)  # copied where it must be
+        if copy is False and array is not data:
+            raise ValueError(f"this can't become an array on {self.name!r} without a copy")
+        return array
 
     def to_host(self, array: Array) -> Array:
         with self.device:

@@ -8,8 +8,8 @@ from agrad.backends.generic import Array, Backend
 
 __all__ = ["CPU", "NumPyBackend", "to_numpy"]
 
-# How many elements `axpy` holds in its scratch buffer: small enough to stay in the cache.
-_BLOCK = 1 << 16
+# How many elements of a product `axpy` holds at a time: few enough to stay in the cache
+_BLOCK = 1 << 17
 
 
 class NumPyBackend(Backend):
@@ -36,7 +36,13 @@ class NumPyBackend(Backend):
         # A view (its base is another array) or a scalar that some ufunc gave
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
 
+    def bounds(self, array: Array) -> tuple[int, int]:
+        return (int(array.min()), int(array.max())) if array.size else (0, 0)
+
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
+        if y.size <= _BLOCK:
+            y += alpha * x
+            return y
         if not y.flags.c_contiguous or y.dtype != x.dtype:
             return super().axpy(alpha, x, y)
         # Block by block through one small buffer, so that no array of y's size is made.
@@ -58,6 +64,62 @@ class NumPyBackend(Backend):
         else:
             result[key] = values
         return result
+
+    def softmax(self, x: Array, axis: int = -1) -> Array:
+        if x.ndim == 1:  # reductions to a scalar are twice as fast as those along an axis
+            e = np.exp(x - x.max())
+            e /= e.sum()
+        else:
+            e = np.exp(x - x.max(axis=axis, keepdims=True))
+            e /= e.sum(axis=axis, keepdims=True)
+        return e
+
+    def log_softmax(self, x: Array, axis: int = -1) -> Array:
+        x = x - x.max(axis=axis, keepdims=True)
+        x -= np.log(np.exp(x).sum(axis=axis, keepdims=True))
+        return x
+
+
+# Faster versions of functions that are written over the standard elsewhere ------------------------
+
+
+def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
+    out = np.dot(x, W.T)
+    out += b
+    return out
+
+
+def _affine_transform_b(xp: Backend, g: Array) -> Array:
+    return g if g.ndim == 1 else g.reshape(-1, g.shape[-1]).sum(axis=0)
+
+
+def _relu_x(xp: Backend, g: Array, out: Array) -> Array:
+    return g * (out > 0)
+
+
+def _nll(xp: Backend, z: Array, key: Any, scale: float | None) -> Array:
+    if z.ndim == 1:
+        shifted = z - z.max()
+        return np.log(np.exp(shifted).sum()) - shifted[key]
+    shifted = z - z.max(axis=-1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(axis=-1)) - shifted[key]
+    return losses if scale is None else losses.sum() * scale
+
+
+def _nll_z(xp: Backend, g: Array, z: Array, key: Any, scale: float | None) -> Array:
+    result = xp.softmax(z)
+    result[key] -= 1
+    result *= g[..., None] if scale is None else g * scale
+    return result
+
+
+NumPyBackend.kernels = {
+    "affine_transform": _affine_transform,
+    "affine_transform.b": _affine_transform_b,
+    "relu.x": _relu_x,
+    "nll": _nll,
+    "nll.z": _nll_z,
+}
 
 
 def _may_repeat(key: Any) -> bool:

@@ -1,9 +1,10 @@
 """Functions that networks are made of."""
 
+import math
 from typing import Any, Literal
 
 from agrad.autograd import Primitive, record
-from agrad.ops import asarray, log_softmax, mean, softmax, sum, tanh
+from agrad.ops import asarray, log_softmax, softmax, tanh
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
@@ -95,7 +96,8 @@ def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
     >>> affine_transform(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 3.0]]), Tensor([0.5, 0.0]))
     Tensor([3.5, 6. ], dtype=float64)
     """
-    x, W, b = (t if isinstance(t, Tensor) else asarray(t) for t in (x, W, b))
+    if not (isinstance(x, Tensor) and isinstance(W, Tensor) and isinstance(b, Tensor)):
+        x, W, b = asarray(x), asarray(W), asarray(b)
     inputs, weights, bias = x._data.shape, W._data.shape, b._data.shape
     if len(weights) != 2 or inputs[-1:] != weights[1:] or bias != weights[:1]:
         raise ValueError(
@@ -106,11 +108,21 @@ def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
 
 
 # The log-probability of a class is picked out by indexing, and its gradient put back by adding.
-_NLL = Primitive(
-    "nll",
-    lambda xp, z, key: -xp.log_softmax(z)[key],
-    z=lambda xp, g, z, key: xp.softmax(z) * g[..., None] - xp.scatter_add(g, key, z.shape),
-)
+# `scale` is what the sum over a batch is multiplied by; None leaves each example its own loss.
+
+
+def _nll(xp: Any, z: Any, key: Any, scale: float | None) -> Any:
+    losses = -xp.log_softmax(z)[key]
+    return losses if scale is None else xp.sum(losses) * scale
+
+
+def _nll_z(xp: Any, g: Any, z: Any, key: Any, scale: float | None) -> Any:
+    weight = g[..., None] if scale is None else g * scale
+    ones = xp.ones_like(z[key])
+    return (xp.softmax(z) - xp.scatter_add(ones, key, z.shape)) * weight
+
+
+_NLL = Primitive("nll", _nll, z=_nll_z)
 
 
 def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
@@ -184,13 +196,14 @@ def cross_entropy(
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
     z = input if isinstance(input, Tensor) else asarray(input)
-    losses = record(_NLL, (z,), key=_class_key(z, target))
-    if z.ndim == 1:
-        return losses
-    return _REDUCTIONS[reduction](losses)
+    key = _class_key(z, target)
+    scale = None
+    if len(key) == 2 and reduction != "none":
+        scale = 1.0 if reduction == "sum" else 1 / (len(z) or math.nan)
+    return record(_NLL, (z,), key=key, scale=scale)
 
 
-_REDUCTIONS = {"mean": mean, "sum": sum, "none": lambda losses: losses}
+_REDUCTIONS = ("mean", "sum", "none")
 
 
 def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
