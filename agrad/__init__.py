@@ -8,3 +8,22 @@ from agrad.random import manual_seed
 from agrad.tensor import Parameter, Tensor
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Parameter",
+    "Tensor",
+    "backends",
+    "data",
+    "dtypes",
+    "enable_grad",
+    "is_grad_enabled",
+    "manual_seed",
+    "models",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+    "random",
+]
+__all__ += dtypes.__all__
+__all__ += ops.__all__

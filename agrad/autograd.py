@@ -79,7 +79,16 @@ class Primitive:
     (('x2',), ('x1',))
     """
 
-    __slots__ = ("arguments", "forward", "has_rules", "keeps", "name", "rules", "savers", "variadic")
+    __slots__ = (
+        "arguments",
+        "forward",
+        "has_rules",
+        "keeps",
+        "name",
+        "rules",
+        "savers",
+        "variadic",
+    )
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ NumPy, CuPy, PyTorch and the others each have their own ``float32``. Here there 
 all of them, so that code doesn't have to ask which library it runs on.
 """
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 __all__ = [
@@ -80,7 +80,7 @@ def name_of(raw: object) -> str:
     return str(raw).rpartition(".")[2]
 
 
-@lru_cache(maxsize=None)
+@cache
 def dtype(raw: Any) -> DType:
     """Return the `DType` for a data type of any library, or for its name.
 
@@ -97,7 +97,8 @@ def dtype(raw: Any) -> DType:
     """
     name = name_of(raw)
     if name not in _BY_NAME:
-        raise TypeError(f"{raw!r} is no data type of the Array API; known are {', '.join(_BY_NAME)}")
+        known = ", ".join(_BY_NAME)
+        raise TypeError(f"{raw!r} is no data type of the Array API; known are {known}")
     return _BY_NAME[name]
 
 

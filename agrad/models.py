@@ -1,5 +1,6 @@
 """The networks of the lab report."""
 
+from itertools import pairwise
 from typing import Any
 
 from agrad.nn import Linear, Module, ModuleList, init
@@ -38,12 +39,21 @@ class LinearNetwork(Module):
         device: str | None = None,
         generator: Generator | None = None,
     ) -> None:
-        self.layer = Linear(
-            dim_input, dim_output, dtype=dtype, device=device, generator=generator
-        )
+        self.layer = Linear(dim_input, dim_output, dtype=dtype, device=device, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the scores, of shape (..., dim_output), for x of shape (..., dim_input)."""
+        """Return the scores of the classes.
+
+        Parameters
+        ----------
+        x : Tensor
+            Of shape (..., dim_input), on the device of the parameters.
+
+        Returns
+        -------
+        Tensor
+            The raw scores, of shape (..., dim_output).
+        """
         z: Tensor = self.layer(x)
         return z
 
@@ -94,15 +104,25 @@ class DeepNetwork(Module):
         self.activation = F.tanh if tanh else F.relu
         sizes = [dim_input, *[hidden_dim] * (n_layers - 1), dim_output]
         options: dict[str, Any] = {"dtype": dtype, "device": device, "generator": generator}
-        self.layers = ModuleList(
-            Linear(n_in, n_out, **options) for n_in, n_out in zip(sizes, sizes[1:], strict=False)
-        )
+        layers = [Linear(n_in, n_out, **options) for n_in, n_out in pairwise(sizes)]
         if not tanh:
-            for layer in self.layers:
+            for layer in layers:
                 init.kaiming_init(layer.weight, generator=generator)
+        self.layers = ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the scores, of shape (..., dim_output), for x of shape (..., dim_input)."""
+        """Return the scores of the classes.
+
+        Parameters
+        ----------
+        x : Tensor
+            Of shape (..., dim_input), on the device of the parameters.
+
+        Returns
+        -------
+        Tensor
+            The raw scores, of shape (..., dim_output).
+        """
         *hidden, last = self.layers
         for layer in hidden:
             x = self.activation(layer(x))

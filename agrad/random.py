@@ -33,7 +33,22 @@ class Generator:
         self._rng: numpy.random.Generator = default_rng(seed)
 
     def manual_seed(self, seed: int) -> None:
-        """Start the stream anew from a seed."""
+        """Start the stream anew from a seed.
+
+        Parameters
+        ----------
+        seed : int
+            A non-negative integer.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> a = ag.random.Generator(1)
+        >>> first = a.permutation(5)
+        >>> a.manual_seed(1)
+        >>> bool((a.permutation(5) == first).all())
+        True
+        """
         self._rng = default_rng(seed)
 
     def uniform(
@@ -45,7 +60,31 @@ class Generator:
         dtype: DTypeLike = None,
         device: str | None = None,
     ) -> Tensor:
-        """Return numbers drawn evenly from low (included) to high (not included)."""
+        """Return numbers drawn evenly from low (included) to high (not included).
+
+        Parameters
+        ----------
+        low, high : float
+            The bounds. After rounding to the data type, a number may be equal to `high`.
+        shape : tuple of int
+            How many, in which shape.
+        dtype : dtype or str, optional
+            The data type; the default one (float32) if not given.
+        device : str, optional
+            Where to put them; the CPU if not given. The numbers are the same everywhere.
+
+        Returns
+        -------
+        Tensor
+            Of that shape; it requires no gradient.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> x = ag.random.Generator(0).uniform(-1, 1, (2, 3))
+        >>> x.shape, x.dtype, bool((abs(x) <= 1).all())
+        ((2, 3), agrad.float32, True)
+        """
         return _place(self._rng.uniform(low, high, shape), dtype, device)
 
     def normal(
@@ -57,11 +96,53 @@ class Generator:
         dtype: DTypeLike = None,
         device: str | None = None,
     ) -> Tensor:
-        """Return numbers drawn from the normal distribution."""
+        """Return numbers drawn from the normal distribution.
+
+        Parameters
+        ----------
+        mean, std : float
+            Its mean and its standard deviation.
+        shape : tuple of int
+            How many, in which shape.
+        dtype : dtype or str, optional
+            The data type; the default one (float32) if not given.
+        device : str, optional
+            Where to put them; the CPU if not given. The numbers are the same everywhere.
+
+        Returns
+        -------
+        Tensor
+            Of that shape; it requires no gradient.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.random.Generator(0).normal(0, 1, (2, 3)).shape
+        (2, 3)
+        """
         return _place(self._rng.normal(mean, std, shape), dtype, device)
 
     def permutation(self, n: int, *, device: str | None = None) -> Tensor:
-        """Return the integers from 0 to n - 1 in random order."""
+        """Return the integers from 0 to n - 1 in random order.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        device : str, optional
+            Where to put them; the CPU if not given.
+
+        Returns
+        -------
+        Tensor
+            Of shape (n,), of int64.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> sorted(ag.random.Generator(0).permutation(4).tolist())
+        [0, 1, 2, 3]
+        """
         return Tensor(self._rng.permutation(n), device=device)
 
 

@@ -433,7 +433,9 @@ class Tensor(Variable):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.device != "cpu":
-            raise TypeError(f"this Tensor is on {self.device!r}; use .cpu() before NumPy's functions")
+            raise TypeError(
+                f"this Tensor is on {self.device!r}; use .cpu() before NumPy's functions"
+            )
         array = self.numpy()
         return array if dtype is None and not copy else array.astype(dtype or array.dtype)
 

@@ -57,21 +57,16 @@ def train(
     """Train a model, and yield after each epoch what it came to."""
     images, labels = data.train.images, data.train.labels
     shuffler = ag.random.Generator(seed)
-    n = len(labels)
-    steps = -(-n // batch_size)
-    checks = {steps * k // DEV_CHECKS - 1 for k in range(1, DEV_CHECKS + 1)}
+    steps = -(-len(labels) // batch_size)
+    checks = {steps * k // DEV_CHECKS for k in range(1, DEV_CHECKS + 1)}
     best = 0.0
 
     for epoch in range(1, epochs + 1):
-        order = shuffler.permutation(n, device=images.device)
+        order = shuffler.permutation(len(labels), device=images.device)
         scores, dev_accuracies, seconds = [], [], 0.0
-        bar = progress_bar(range(steps), f"Epoch {epoch}", progress)
+        bar = progress_bar(batches(order, batch_size), f"Epoch {epoch}", progress)
         start = time.perf_counter()
-        for step in bar:
-            # One example, or a batch of them
-            chosen = order[step * batch_size : (step + 1) * batch_size]
-            chosen = chosen[0] if batch_size == 1 else chosen
-
+        for step, chosen in enumerate(bar, 1):
             z = model(images[chosen])
             loss = nll(z, labels[chosen])
             optimizer.zero_grad()
@@ -96,6 +91,13 @@ def train(
             dev_accuracies=dev_accuracies,
             seconds=seconds,
         )
+
+
+def batches(order: Tensor, batch_size: int) -> list[Any]:
+    """Return the numbers of the examples of each step: one number, or a Tensor of several."""
+    if batch_size == 1:
+        return list(order.tolist())
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
 def predictions(model: ag.nn.Module, images: Tensor, batch_size: int = 1000) -> Tensor:
@@ -140,7 +142,7 @@ def build(args: argparse.Namespace) -> tuple[ag.nn.Module, ag.optim.Optimizer]:
     return model, ag.optim.SGD(model.parameters(), args.lr)
 
 
-def progress_bar(steps: range, title: str, show: bool) -> Any:
+def progress_bar(steps: list[Any], title: str, show: bool) -> Any:
     """Return the steps with a bar that shows how far they have come."""
     try:
         from tqdm import tqdm

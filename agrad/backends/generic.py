@@ -8,7 +8,7 @@ that can do better has a file of its own next to this one.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
 
@@ -56,7 +56,7 @@ class Backend:
     reads_values = True
 
     #: Faster versions of composite functions and of their rules, by name: "nll", "nll.z".
-    kernels: dict[str, Callable[..., Array]] = {}
+    kernels: ClassVar[dict[str, Callable[..., Array]]] = {}
 
     def __init__(self, library: Any, device: Any, name: str) -> None:
         self.library = library

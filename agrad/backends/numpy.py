@@ -37,6 +37,8 @@ class NumPyBackend(Backend):
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
 
     def bounds(self, array: Array) -> tuple[int, int]:
+        if not array.shape:
+            return int(array), int(array)
         return (int(array.min()), int(array.max())) if array.size else (0, 0)
 
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:

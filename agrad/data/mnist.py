@@ -244,7 +244,7 @@ def _find(source: _Source, folder: Path) -> dict[str, Path]:
 def _download(source: _Source) -> dict[str, Path]:
     """Return the path of each file in the cache folder, downloading those that are not there."""
     try:
-        import pooch  # type: ignore[import-untyped]
+        import pooch
     except ImportError as error:
         raise ImportError(
             f"downloading {source.name} needs pooch, which can't be imported ({error}). Install it "

@@ -18,7 +18,18 @@ class ReLU(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return max(x, 0), of the shape of x."""
+        """Return max(x, 0).
+
+        Parameters
+        ----------
+        x : Tensor
+            Of any shape.
+
+        Returns
+        -------
+        Tensor
+            Of the shape and data type of `x`.
+        """
         return F.relu(x)
 
 
@@ -33,5 +44,16 @@ class Tanh(Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return tanh(x), of the shape of x."""
+        """Return tanh(x).
+
+        Parameters
+        ----------
+        x : Tensor
+            Of any shape.
+
+        Returns
+        -------
+        Tensor
+            Of the shape and data type of `x`.
+        """
         return F.tanh(x)

@@ -76,7 +76,18 @@ class Linear(Module):
             init.zero_init(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return W x + b for x of shape (..., in_features), of shape (..., out_features)."""
+        """Return W x + b, for one vector or for each of a batch.
+
+        Parameters
+        ----------
+        x : Tensor
+            Of shape (..., in_features), on the device of the parameters.
+
+        Returns
+        -------
+        Tensor
+            Of shape (..., out_features).
+        """
         if self.bias is None:
             return matmul(x, matrix_transpose(self.weight))
         return affine_transform(x, self.weight, self.bias)

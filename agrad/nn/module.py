@@ -1,6 +1,7 @@
 """Module: what networks are built from."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from reprlib import recursive_repr
 from typing import Any, Generic, Self, TypeVar, overload
 
 from agrad.tensor import Parameter, Tensor
@@ -40,7 +41,23 @@ class Module:
     training = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the module's output; to be defined by each kind of module."""
+        """Compute the module's output; to be defined by each kind of module.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            What the module was called with.
+
+        Returns
+        -------
+        Tensor
+            Or whatever the module gives.
+
+        Raises
+        ------
+        NotImplementedError
+            If a kind of module doesn't define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -52,40 +69,117 @@ class Module:
         """Return what it holds, with the names under which parameters and modules are known."""
         return vars(self).items()
 
-    def _walk(self, prefix: str = "") -> "Iterator[tuple[str, Module | Parameter]]":
-        """Yield itself and every module and parameter inside, by every name they have."""
-        yield from _walk(self, prefix, ())
+    def _by_every_name(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield the parameters inside, by every name they have."""
+        inside = _walk(self, "", set(), every_name=True)
+        return ((name, p) for name, p in inside if isinstance(p, Parameter))
 
     def named_modules(self) -> "Iterator[tuple[str, Module]]":
-        """Yield this module and those inside, each once, with its dotted name ("" for itself)."""
-        return _each_once((name, m) for name, m in self._walk() if isinstance(m, Module))
+        """Yield this module and those inside, each once, with its dotted name.
+
+        Returns
+        -------
+        iterator of (str, Module)
+            The name is that of the attribute, then those inside it: "encoder.0". Its own is "".
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.ReLU())
+
+        >>> [name for name, _ in net.named_modules()]
+        ['', '0', '1']
+        """
+        inside = _walk(self, "", set(), every_name=False)
+        return ((name, m) for name, m in inside if isinstance(m, Module))
 
     def modules(self) -> "Iterator[Module]":
-        """Yield this module and those inside, each once."""
+        """Yield this module and those inside, each once.
+
+        Returns
+        -------
+        iterator of Module
+        """
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield the parameters inside, each once even when shared, with its dotted name."""
-        return _each_once((name, p) for name, p in self._walk() if isinstance(p, Parameter))
+        """Yield the parameters inside, each once even when shared, with its dotted name.
+
+        Returns
+        -------
+        iterator of (str, Parameter)
+            The name is the first under which it is found.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.ReLU())
+
+        >>> [name for name, _ in net.named_parameters()]
+        ['0.weight', '0.bias']
+        """
+        inside = _walk(self, "", set(), every_name=False)
+        return ((name, p) for name, p in inside if isinstance(p, Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
-        """Yield the parameters inside, each once even when shared."""
+        """Yield the parameters inside, each once even when shared.
+
+        Returns
+        -------
+        iterator of Parameter
+            In the order in which they were assigned.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> [p.shape for p in ag.nn.Linear(2, 3).parameters()]
+        [(3, 2), (3,)]
+        """
         return (parameter for _, parameter in self.named_parameters())
 
     # Its state ---------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
-        """Set it and all modules inside to training, or with False to evaluation."""
+        """Set it and all modules inside to training, or with False to evaluation.
+
+        Parameters
+        ----------
+        mode : bool
+            What their ``training`` becomes.
+
+        Returns
+        -------
+        Module
+            The module itself.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.nn.Linear(2, 3).train(False).training
+        False
+        """
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Set it and all modules inside to evaluation."""
+        """Set it and all modules inside to evaluation.
+
+        Returns
+        -------
+        Module
+            The module itself.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.nn.Linear(2, 3).eval().training
+        False
+        """
         return self.train(False)
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Forget the gradients of all parameters: their ``grad`` becomes None."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -121,6 +215,11 @@ class Module:
 
         A shared parameter stands under each of its names.
 
+        Returns
+        -------
+        dict of str to Tensor
+            Each on its parameter's device, of its data type. They require no gradient.
+
         Examples
         --------
         >>> import agrad as ag
@@ -129,8 +228,7 @@ class Module:
         """
         return {
             name: Tensor(p._backend.asarray(p._data, copy=True))
-            for name, p in self._walk()
-            if isinstance(p, Parameter)
+            for name, p in self._by_every_name()
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -156,7 +254,7 @@ class Module:
         >>> bool((a.weight == b.weight).all())
         True
         """
-        own = {name: p for name, p in self._walk() if isinstance(p, Parameter)}
+        own = dict(self._by_every_name())
         problems = [f"missing: {name}" for name in own if name not in state_dict]
         problems += [f"unexpected: {name}" for name in state_dict if name not in own]
         values = {}
@@ -174,10 +272,9 @@ class Module:
             value = value.to(parameter.device).to(parameter.dtype)
             parameter.data = parameter._backend.assign(parameter._data, value._data)
 
+    @recursive_repr("...")
     def __repr__(self) -> str:
-        inside = [
-            f"({name}): {item!r}" for name, item in self._items() if isinstance(item, Module)
-        ]
+        inside = [f"({name}): {item!r}" for name, item in self._items() if isinstance(item, Module)]
         lines = "\n".join(inside).replace("\n", "\n  ")
         return f"{type(self).__name__}({self._settings()}" + (f"\n  {lines}\n)" if lines else ")")
 
@@ -187,33 +284,34 @@ class Module:
 
 
 def _walk(
-    item: Any, name: str, inside: tuple[Any, ...]
+    item: Any, name: str, seen: set[int], every_name: bool
 ) -> "Iterator[tuple[str, Module | Parameter]]":
-    """Yield the modules and parameters in an attribute's value, and what they hold."""
-    if isinstance(item, Parameter):
-        yield name, item
-        return
+    """Yield the modules and parameters in an attribute's value, and what they hold.
+
+    What was seen isn't entered again, so that modules may refer to each other; where every name is
+    wanted, only what it is inside of counts as seen.
+    """
+    items: Iterable[tuple[Any, Any]]
     if isinstance(item, Module):
-        yield name, item
-        items: Iterable[tuple[Any, Any]] = item._items()
+        items = item._items()
     elif isinstance(item, (list, tuple)):
         items = enumerate(item)
     elif isinstance(item, dict):
         items = item.items()
+    elif isinstance(item, Parameter):
+        items = ()
     else:
         return
-    if any(item is outer for outer in inside):
-        return  # a module that refers back to the one it is in
+    if id(item) in seen:
+        return
+    if every_name:
+        seen = seen | {id(item)}
+    else:
+        seen.add(id(item))
+    if isinstance(item, (Module, Parameter)):
+        yield name, item
     for key, value in items:
-        yield from _walk(value, f"{name}.{key}" if name else str(key), (*inside, item))
-
-
-def _each_once(pairs: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
-    seen = set()
-    for name, item in pairs:
-        if id(item) not in seen:
-            seen.add(id(item))
-            yield name, item
+        yield from _walk(value, f"{name}.{key}" if name else str(key), seen, every_name)
 
 
 class _List(Module, Generic[T]):
@@ -230,12 +328,34 @@ class _List(Module, Generic[T]):
         raise NotImplementedError
 
     def append(self, item: T) -> Self:
-        """Add an item at the end."""
+        """Add an item at the end, and return the list.
+
+        Parameters
+        ----------
+        item : Module or Parameter
+            As the list's kind asks for.
+
+        Raises
+        ------
+        TypeError
+            If it is of another kind.
+        """
         self._list.append(self._check(item))
         return self
 
     def extend(self, items: Iterable[T]) -> Self:
-        """Add several items at the end."""
+        """Add several items at the end, and return the list.
+
+        Parameters
+        ----------
+        items : iterable of Module or of Parameter
+            As the list's kind asks for.
+
+        Raises
+        ------
+        TypeError
+            If one is of another kind.
+        """
         self._list += [self._check(item) for item in items]
         return self
 
@@ -261,11 +381,12 @@ class _List(Module, Generic[T]):
 
 
 class ModuleList(_List[Module]):
-    """A list of modules.
+    """A list of modules, found under their numbers.
 
     Parameters
     ----------
     items : iterable of Module, optional
+        What is in it at first.
 
     Raises
     ------
@@ -287,11 +408,12 @@ class ModuleList(_List[Module]):
 
 
 class ParameterList(_List[Parameter]):
-    """A list of parameters.
+    """A list of parameters, found under their numbers.
 
     Parameters
     ----------
     items : iterable of Parameter, optional
+        What is in it at first.
 
     Raises
     ------
@@ -318,6 +440,7 @@ class Sequential(ModuleList):
     Parameters
     ----------
     *modules : Module
+        In the order in which they are called.
 
     Raises
     ------
@@ -336,7 +459,18 @@ class Sequential(ModuleList):
         super().__init__(modules)
 
     def forward(self, x: Any) -> Any:
-        """Return what the last module gives."""
+        """Return what the last module gives.
+
+        Parameters
+        ----------
+        x : Tensor
+            What the first module is called on.
+
+        Returns
+        -------
+        Tensor
+            Of the shape that the last module gives.
+        """
         for module in self._list:
             x = module(x)
         return x

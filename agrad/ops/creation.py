@@ -1,6 +1,6 @@
 """Creation: new Tensors from numbers, lists and arrays. None of them requires a gradient."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agrad.autograd import Primitive, Variable, record, wrap
 from agrad.backends import CPU, Backend, backend_for
@@ -20,15 +20,49 @@ def asarray(
     device: str | None = None,
     copy: bool | None = None,
 ) -> "Tensor":
-    """Return numbers, nested lists, a raw array or a Tensor as a Tensor."""
+    """Return numbers, nested lists, a raw array or a Tensor as a Tensor.
+
+    Parameters
+    ----------
+    obj : number, nested lists, array or Tensor
+        The values. A Tensor stays in the graph: gradients pass through to it.
+    dtype : dtype or str, optional
+        The data type; by default that of `obj`, or what the library makes of numbers.
+    device : str, optional
+        Where it is to be; by default where `obj` is, and the CPU for numbers and lists.
+    copy : bool, optional
+        True copies always; False refuses to copy a raw array; by default it is copied only where it
+        must be.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `obj`; `obj` itself if it is a Tensor that needs no change.
+
+    Raises
+    ------
+    TypeError
+        If `obj` isn't made of numbers.
+    ValueError
+        If there is no such device, or a copy is needed and refused.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.asarray([[1, 2], [3, 4]], dtype=ag.float32)
+    Tensor([[1., 2.],
+            [3., 4.]], dtype=float32)
+    """
     if isinstance(obj, Variable):  # stays in the graph
-        tensor = obj if device is None else to_device(obj, device)
+        tensor = cast("Tensor", obj) if device is None else to_device(obj, device)
         tensor = tensor if dtype is None else astype(tensor, dtype, copy=False)
         return positive(tensor) if copy and tensor is obj else tensor
     return wrap(*to_array(obj, dtype, device, copy))
 
 
-def _create(name: str, *args: Any, dtype: DTypeLike, device: str | None, **options: Any) -> "Tensor":
+def _create(
+    name: str, *args: Any, dtype: DTypeLike, device: str | None, **options: Any
+) -> "Tensor":
     """Call a creation function of the library that holds a device's arrays."""
     backend = CPU if device is None else backend_for(device)
     wanted = None if dtype is None else backend.dtype(dtype)
@@ -41,17 +75,80 @@ def _create(name: str, *args: Any, dtype: DTypeLike, device: str | None, **optio
 
 
 def zeros(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = None) -> "Tensor":
-    """Return a Tensor of zeros."""
+    """Return a Tensor of zeros.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The length of each axis.
+    dtype : dtype or str, optional
+        The data type; by default the library's own choice, float64 for NumPy.
+    device : str, optional
+        Where to make it; the CPU by default.
+
+    Returns
+    -------
+    Tensor
+        Of that shape.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.zeros((3,)).tolist()
+    [0.0, 0.0, 0.0]
+    """
     return _create("zeros", shape, dtype=dtype, device=device)
 
 
 def ones(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = None) -> "Tensor":
-    """Return a Tensor of ones."""
+    """Return a Tensor of ones.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The length of each axis.
+    dtype : dtype or str, optional
+        The data type; by default the library's own choice, float64 for NumPy.
+    device : str, optional
+        Where to make it; the CPU by default.
+
+    Returns
+    -------
+    Tensor
+        Of that shape.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.ones((3,)).tolist()
+    [1.0, 1.0, 1.0]
+    """
     return _create("ones", shape, dtype=dtype, device=device)
 
 
 def empty(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = None) -> "Tensor":
-    """Return a Tensor whose values are not set."""
+    """Return a Tensor whose values are not set: whatever the memory held.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The length of each axis.
+    dtype : dtype or str, optional
+        The data type; by default the library's own choice, float64 for NumPy.
+    device : str, optional
+        Where to make it; the CPU by default.
+
+    Returns
+    -------
+    Tensor
+        Of that shape.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.empty((2, 3)).shape
+    (2, 3)
+    """
     return _create("empty", shape, dtype=dtype, device=device)
 
 
@@ -62,7 +159,30 @@ def full(
     dtype: DTypeLike = None,
     device: str | None = None,
 ) -> "Tensor":
-    """Return a Tensor filled with one value."""
+    """Return a Tensor filled with one value.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        The length of each axis.
+    fill_value : number
+        The value of all elements.
+    dtype : dtype or str, optional
+        The data type; by default what the library makes of the value.
+    device : str, optional
+        Where to make it; the CPU by default.
+
+    Returns
+    -------
+    Tensor
+        Of that shape.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.full((2,), 0.5).tolist()
+    [0.5, 0.5]
+    """
     return _create("full", shape, fill_value, dtype=dtype, device=device)
 
 
@@ -75,7 +195,32 @@ def arange(
     dtype: DTypeLike = None,
     device: str | None = None,
 ) -> "Tensor":
-    """Return evenly spaced numbers from start (or 0) up to, not including, stop."""
+    """Return evenly spaced numbers from start (or 0) up to, not including, stop.
+
+    Parameters
+    ----------
+    start : number
+        The first number; the end, if `stop` is not given.
+    stop : number, optional
+        The end, which is not included.
+    step : number
+        The distance from one number to the next; it may be negative.
+    dtype : dtype or str, optional
+        The data type; by default integers if all three are, else floating-point.
+    device : str, optional
+        Where to make it; the CPU by default.
+
+    Returns
+    -------
+    Tensor
+        Of one dimension.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.arange(3).tolist(), ag.arange(1, 2, 0.25).tolist()
+    ([0, 1, 2], [1.0, 1.25, 1.5, 1.75])
+    """
     if stop is None:
         start, stop = 0, start
     return _create("arange", start, stop, step, dtype=dtype, device=device)
@@ -91,7 +236,32 @@ def linspace(
     device: str | None = None,
     endpoint: bool = True,
 ) -> "Tensor":
-    """Return `num` evenly spaced numbers from start to stop, with stop unless told otherwise."""
+    """Return `num` evenly spaced numbers from start to stop.
+
+    Parameters
+    ----------
+    start, stop : number
+        The first and the last number.
+    num : int
+        How many.
+    dtype : dtype or str, optional
+        The data type; by default the library's own choice, float64 for NumPy.
+    device : str, optional
+        Where to make it; the CPU by default.
+    endpoint : bool
+        Whether `stop` is the last number; otherwise it would be the next one.
+
+    Returns
+    -------
+    Tensor
+        Of shape (num,).
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.linspace(0, 1, 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
     return _create("linspace", start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
 
 
@@ -104,7 +274,32 @@ def eye(
     dtype: DTypeLike = None,
     device: str | None = None,
 ) -> "Tensor":
-    """Return a matrix with ones on its k-th diagonal and zeros elsewhere."""
+    """Return a matrix with ones on its k-th diagonal and zeros elsewhere.
+
+    Parameters
+    ----------
+    n_rows : int
+        The number of rows.
+    n_cols : int, optional
+        The number of columns; as many as rows by default.
+    k : int
+        Which diagonal: 0 is the main one, 1 the next above it, -1 the next below.
+    dtype : dtype or str, optional
+        The data type; by default the library's own choice, float64 for NumPy.
+    device : str, optional
+        Where to make it; the CPU by default.
+
+    Returns
+    -------
+    Tensor
+        Of shape (n_rows, n_cols).
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.eye(2, 3, k=1).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
     return _create("eye", n_rows, n_cols, k=k, dtype=dtype, device=device)
 
 
@@ -116,22 +311,81 @@ def _create_like(
     return _create(name, like.shape, *args, dtype=dtype, device=device or like.device)
 
 
-def zeros_like(
-    x: TensorLike, /, *, dtype: DTypeLike = None, device: str | None = None
-) -> "Tensor":
-    """Return zeros of the shape, data type and device of x."""
+def zeros_like(x: TensorLike, /, *, dtype: DTypeLike = None, device: str | None = None) -> "Tensor":
+    """Return zeros in the shape of another Tensor.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    dtype : dtype or str, optional
+        The data type; that of `x` by default.
+    device : str, optional
+        Where to make it; where `x` is by default.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.zeros_like(ag.Tensor([5, 6])).tolist()
+    [0, 0]
+    """
     return _create_like("zeros", x, dtype=dtype, device=device)
 
 
 def ones_like(x: TensorLike, /, *, dtype: DTypeLike = None, device: str | None = None) -> "Tensor":
-    """Return ones of the shape, data type and device of x."""
+    """Return ones in the shape of another Tensor.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    dtype : dtype or str, optional
+        The data type; that of `x` by default.
+    device : str, optional
+        Where to make it; where `x` is by default.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.ones_like(ag.Tensor([5, 6])).tolist()
+    [1, 1]
+    """
     return _create_like("ones", x, dtype=dtype, device=device)
 
 
-def empty_like(
-    x: TensorLike, /, *, dtype: DTypeLike = None, device: str | None = None
-) -> "Tensor":
-    """Return a Tensor of the shape, data type and device of x whose values are not set."""
+def empty_like(x: TensorLike, /, *, dtype: DTypeLike = None, device: str | None = None) -> "Tensor":
+    """Return a Tensor in the shape of another, whose values are not set.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    dtype : dtype or str, optional
+        The data type; that of `x` by default.
+    device : str, optional
+        Where to make it; where `x` is by default.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.empty_like(ag.Tensor([5, 6])).shape
+    (2,)
+    """
     return _create_like("empty", x, dtype=dtype, device=device)
 
 
@@ -143,7 +397,30 @@ def full_like(
     dtype: DTypeLike = None,
     device: str | None = None,
 ) -> "Tensor":
-    """Return a Tensor of the shape, data type and device of x filled with one value."""
+    """Return a Tensor in the shape of another, filled with one value.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    fill_value : number
+        The value of all elements.
+    dtype : dtype or str, optional
+        The data type; that of `x` by default.
+    device : str, optional
+        Where to make it; where `x` is by default.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.full_like(ag.Tensor([1, 2]), 7).tolist()
+    [7, 7]
+    """
     return _create_like("full", x, fill_value, dtype=dtype, device=device)
 
 
@@ -151,7 +428,26 @@ _TRIL = Primitive("tril", x=lambda xp, g, k: xp.tril(g, k=k))
 
 
 def tril(x: TensorLike, /, *, k: int = 0) -> "Tensor":
-    """Return a matrix's lower triangle, up to the k-th diagonal, with zeros above."""
+    """Return a matrix's lower triangle, up to the k-th diagonal, with zeros above.
+
+    Parameters
+    ----------
+    x : Tensor
+        A matrix, or a stack of them: of shape (..., rows, columns).
+    k : int
+        Which diagonal: 0 is the main one, 1 the next above it, -1 the next below.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.tril(ag.Tensor([[1, 2], [3, 4]])).tolist()
+    [[1, 0], [3, 4]]
+    """
     return record(_TRIL, (x,), k=k)
 
 
@@ -159,5 +455,24 @@ _TRIU = Primitive("triu", x=lambda xp, g, k: xp.triu(g, k=k))
 
 
 def triu(x: TensorLike, /, *, k: int = 0) -> "Tensor":
-    """Return a matrix's upper triangle, from the k-th diagonal, with zeros below."""
+    """Return a matrix's upper triangle, from the k-th diagonal, with zeros below.
+
+    Parameters
+    ----------
+    x : Tensor
+        A matrix, or a stack of them: of shape (..., rows, columns).
+    k : int
+        Which diagonal: 0 is the main one, 1 the next above it, -1 the next below.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.triu(ag.Tensor([[1, 2], [3, 4]])).tolist()
+    [[1, 2], [0, 4]]
+    """
     return record(_TRIU, (x,), k=k)

@@ -1,6 +1,6 @@
 """Data types and devices: the same values, stored otherwise."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from agrad.autograd import Edge, Node, Primitive, Variable, is_grad_enabled, record, wrap
 from agrad.backends import CPU, Backend, backend_for, backend_of, is_array
@@ -38,17 +38,48 @@ def _numbers(data: Any) -> Any:
     return data
 
 
+def _as_tensor(x: TensorLike) -> "Tensor":
+    """Return a Tensor as it is, and a Tensor of anything else."""
+    return cast("Tensor", x) if isinstance(x, Variable) else wrap(*to_array(x, None, None, None))
+
+
 # The engine casts each gradient to the data type of its input, so the rule has nothing to do.
 _ASTYPE = Primitive("astype", lambda xp, x, dtype: xp.astype(x, dtype), x=lambda xp, g: g)
 
 
 def astype(x: TensorLike, dtype: DTypeLike, /, *, copy: bool = True) -> "Tensor":
-    """Return x cast to a data type; only a floating-point result requires a gradient."""
-    x = x if isinstance(x, Variable) else wrap(*to_array(x, None, None, None))
-    wanted = x._backend.dtype(dtype)
-    if not copy and x._data.dtype == wanted:
-        return x
-    source = x if as_dtype(dtype).is_floating else x.detach()
+    """Return x cast to a data type; only a floating-point result requires a gradient.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type. Its gradient is cast back to its data type.
+    dtype : dtype or str
+        The data type, such as ``agrad.float32`` or "float32".
+    copy : bool
+        Copy also where the data type is that of `x` already; otherwise `x` itself is returned.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`, on its device.
+
+    Raises
+    ------
+    TypeError
+        If there is no such data type, or the library of `x` doesn't have it.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.astype(ag.Tensor([1.5, -1.5]), ag.int64).tolist()
+    [1, -1]
+    """
+    tensor = _as_tensor(x)
+    wanted = tensor._backend.dtype(dtype)
+    if not copy and tensor._data.dtype == wanted:
+        return tensor
+    source = tensor if as_dtype(dtype).is_floating else tensor.detach()
     return record(_ASTYPE, (source,), dtype=wanted)
 
 
@@ -56,13 +87,41 @@ _TO_DEVICE = Primitive("to_device", x=lambda xp, g, source: xp.to_device(g, sour
 
 
 def to_device(x: TensorLike, device: str | Backend, /) -> "Tensor":
-    """Return x on another device; its gradient travels back to where x is."""
-    x = x if isinstance(x, Variable) else wrap(*to_array(x, None, None, None))
-    source, target = x._backend, backend_for(device)
+    """Return x on another device; its gradient travels back to where x is.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    device : str
+        "cpu", "cuda", "cuda:1", or another Tensor's ``device``.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`; `x` itself if it is there.
+
+    Raises
+    ------
+    ValueError
+        If there is no device of that name.
+    ImportError
+        If it is a GPU, and CuPy is not installed.
+    RuntimeError
+        If it is a GPU, and CuPy can't use it.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.to_device(ag.Tensor([1.0]), "cpu").device
+    'cpu'
+    """
+    tensor = _as_tensor(x)
+    source, target = tensor._backend, backend_for(device)
     if target is source:
-        return x
-    moved = source.to_device(x._data, target)
+        return tensor
+    moved = source.to_device(tensor._data, target)
     # By hand, because this function's output is not on the device of its input
-    edges: list[Edge] = [(x._node, 0, (source,))] if x._node is not None else []
+    edges: list[Edge] = [(tensor._node, 0, (source,))] if tensor._node is not None else []
     recorded = edges and is_grad_enabled()
     return wrap(moved, target, Node(_TO_DEVICE, target, moved, edges) if recorded else None)

@@ -19,7 +19,39 @@ _GETITEM = Primitive(
 
 
 def getitem(x: TensorLike, key: Any, /) -> "Tensor":
-    """Return ``x[key]``: integers, slices, None, ..., boolean masks and arrays of integers."""
+    """Return ``x[key]``; what is taken twice gets both gradients, added.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    key : int, slice, None, ..., array of bools or of integers, or a tuple of these
+        Where: as in NumPy's indexing. Arrays of bools mark the elements, arrays of integers number
+        them. Tensors and raw arrays must be on the device of `x`; lists may stand for them.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`, and the shape that the key makes.
+
+    Raises
+    ------
+    TypeError
+        If the key is made of anything else.
+    IndexError
+        If an index is out of bounds.
+    RuntimeError
+        If an index is on another device than `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([[1, 2], [3, 4]])
+    >>> ag.getitem(x, (slice(None), 0)).tolist()  # x[:, 0]
+    [1, 3]
+    >>> x[ag.Tensor([1, 1, 0])].tolist()
+    [[3, 4], [3, 4], [1, 2]]
+    """
     x = asarray(x)
     return record(_GETITEM, (x,), key=_raw_key(key, x._backend))
 
@@ -36,6 +68,36 @@ def scatter_add(values: TensorLike, key: Any, shape: Shape, /) -> "Tensor":
 
     Where the key names a cell several times, its values add up. It undoes indexing:
     ``scatter_add(x[key], key, x.shape)`` puts each element back where it was.
+
+    Parameters
+    ----------
+    values : Tensor
+        Numeric, of the shape of what ``[key]`` would take out of the result.
+    key : int, slice, None, ..., array of bools or of integers, or a tuple of these
+        Where: as in NumPy's indexing. Arrays of bools mark the elements, arrays of integers number
+        them. Tensors and raw arrays must be on the device of `values`; lists may stand for them.
+    shape : tuple of int
+        The shape of the result.
+
+    Returns
+    -------
+    Tensor
+        Of that shape, of the data type of `values`.
+
+    Raises
+    ------
+    TypeError
+        If the key is made of anything else.
+    IndexError
+        If an index is out of bounds.
+    RuntimeError
+        If an index is on another device than `values`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.scatter_add(ag.Tensor([1.0, 2.0, 3.0]), ag.Tensor([0, 0, 2]), (4,)).tolist()
+    [3.0, 0.0, 3.0, 0.0]
     """
     values = asarray(values)
     return record(_SCATTER_ADD, (values,), key=_raw_key(key, values._backend), shape=tuple(shape))
@@ -77,7 +139,34 @@ _TAKE = Primitive(
 
 
 def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> "Tensor":
-    """Return the slices of x with the given numbers along an axis."""
+    """Return the slices of x with the given numbers along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    indices : Tensor or list
+        Of integers: the numbers of the slices, in any order, several times if need be.
+    axis : int, optional
+        The axis; it may be left out for a vector.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`, and of its shape but for the axis, which has a place for each
+        index. What is taken twice gets both gradients, added.
+
+    Raises
+    ------
+    ValueError
+        If no axis is given and `x` isn't a vector.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.take(ag.Tensor([[1, 2, 3], [4, 5, 6]]), ag.Tensor([2, 0]), axis=1).tolist()
+    [[3, 1], [6, 4]]
+    """
     x = asarray(x)
     if axis is None:
         if x.ndim != 1:
@@ -87,7 +176,29 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> "
 
 
 def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> "Tensor":
-    """Return, along an axis, the elements whose numbers `indices` has at each place."""
+    """Return, along an axis, the elements whose numbers `indices` has at each place.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any data type.
+    indices : Tensor
+        Of integers, of as many dimensions as `x`; all but the axis broadcast against those of `x`.
+    axis : int
+        The axis to take elements from.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x` and, if nothing had to be broadcast, the shape of `indices`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([[3, 1, 2], [4, 6, 5]])
+    >>> ag.take_along_axis(x, ag.Tensor([[1], [0]]), axis=1).tolist()
+    [[1], [4]]
+    """
     x, indices = asarray(x), asarray(indices)
     axis = axis % x.ndim
 

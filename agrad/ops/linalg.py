@@ -34,7 +34,33 @@ _MATMUL = Primitive("matmul", x1=_matmul_x1, x2=_matmul_x2)
 
 
 def matmul(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
-    """Return the matrix product, x1 @ x2; leading axes are a stack of matrices and broadcast."""
+    """Return the matrix product, x1 @ x2.
+
+    Parameters
+    ----------
+    x1 : Tensor
+        Of shape (..., n, k), or a vector of shape (k,).
+    x2 : Tensor
+        Of shape (..., k, m), or a vector of shape (k,). The axes in front are a stack of matrices;
+        they broadcast against those of `x1`.
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., n, m), without the axis that a vector lacks, of the promoted data type.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or one has no dimensions; PyTorch and JAX have errors of their own.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([[1, 2], [3, 4]])
+    >>> ag.matmul(x, ag.Tensor([1, 10])).tolist()
+    [21, 43]
+    """
     return record(_MATMUL, (x1, x2))
 
 
@@ -42,7 +68,24 @@ _MATRIX_TRANSPOSE = Primitive("matrix_transpose", x=lambda xp, g: xp.matrix_tran
 
 
 def matrix_transpose(x: TensorLike, /) -> "Tensor":
-    """Return x with its last two axes exchanged."""
+    """Return x with its last two axes exchanged.
+
+    Parameters
+    ----------
+    x : Tensor
+        A matrix, or a stack of them: of shape (..., rows, columns).
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., columns, rows), of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.matrix_transpose(ag.Tensor([[1, 2], [3, 4]])).tolist()
+    [[1, 3], [2, 4]]
+    """
     return record(_MATRIX_TRANSPOSE, (x,))
 
 
@@ -54,12 +97,48 @@ _OUTER = Primitive(
 
 
 def outer(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
-    """Return the outer product of two vectors: ``outer(x1, x2)[i, j] == x1[i] * x2[j]``."""
+    """Return the outer product of two vectors: ``outer(x1, x2)[i, j] == x1[i] * x2[j]``.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor
+        Of shapes (n,) and (m,).
+
+    Returns
+    -------
+    Tensor
+        Of shape (n, m), of the promoted data type.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.outer(ag.Tensor([1, 2]), ag.Tensor([3, 4, 5])).tolist()
+    [[3, 4, 5], [6, 8, 10]]
+    """
     return record(_OUTER, (x1, x2))
 
 
 def vecdot(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> "Tensor":
-    """Return the dot products of the vectors that lie along an axis."""
+    """Return the dot products of the vectors that lie along an axis.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor
+        Numeric, of shapes that broadcast against each other.
+    axis : int
+        The axis that the vectors lie along; it is summed over.
+
+    Returns
+    -------
+    Tensor
+        Of the broadcast shape without that axis, of the promoted data type.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.vecdot(ag.Tensor([[1, 2], [3, 4]]), ag.Tensor([1, 10])).tolist()
+    [21, 43]
+    """
     return sum(multiply(x1, x2), axis=axis)
 
 
@@ -70,7 +149,35 @@ def tensordot(
     *,
     axes: int | tuple[tuple[int, ...], tuple[int, ...]] = 2,
 ) -> "Tensor":
-    """Return the product summed over pairs of axes, or over the last and first `axes` ones."""
+    """Return the products of all elements, summed over pairs of axes.
+
+    Parameters
+    ----------
+    x1, x2 : Tensor
+        Numeric.
+    axes : int or tuple of two tuples of int
+        The axes of `x1` and those of `x2` that are paired; or how many: the last ones of `x1`, each
+        with one of the first of `x2`. 0 pairs none and gives the outer product.
+
+    Returns
+    -------
+    Tensor
+        The axes that are left, first those of `x1`, then those of `x2`; of the promoted data type.
+
+    Raises
+    ------
+    ValueError
+        If paired axes have different lengths.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([[1, 2], [3, 4]])
+    >>> ag.tensordot(x, x, axes=1).tolist()  # the matrix product
+    [[7, 10], [15, 22]]
+    >>> ag.tensordot(x, x, axes=((0, 1), (0, 1))).item()  # the sum of the squares
+    30
+    """
     x1, x2 = asarray(x1), asarray(x2)
     if isinstance(axes, int):
         axes = tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))

@@ -22,7 +22,28 @@ _RESHAPE = Primitive(
 
 
 def reshape(x: TensorLike, /, shape: int | Shape, *, copy: bool | None = None) -> "Tensor":
-    """Return the elements in another shape; one length may be -1, to be found from the others."""
+    """Return the elements in another shape, the last axis running fastest.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    shape : int or tuple of int
+        The shape, of as many elements. One length may be -1, to be found from the others.
+    copy : bool, optional
+        True for an array of its own; otherwise it may share its memory with `x`.
+
+    Returns
+    -------
+    Tensor
+        Of that shape, of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.reshape(ag.Tensor([1, 2, 3, 4]), (2, -1)).tolist()
+    [[1, 2], [3, 4]]
+    """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     result = record(_RESHAPE, (x,), shape=shape)
     return result if not copy else positive(result)
@@ -42,14 +63,59 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> "Tensor":
-    """Return x with its axes in another order."""
+    """Return x with its axes in another order.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    axes : tuple of int
+        For each axis of the result, which axis of `x` it is; each is named once.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.permute_dims(ag.zeros((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
     return record(_PERMUTE_DIMS, (x,), axes=tuple(axes))
 
 
 def moveaxis(
     x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...], /
 ) -> "Tensor":
-    """Return x with some axes moved to other places, the rest in their order."""
+    """Return x with some axes moved to other places, the rest in their order.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    source, destination : int or tuple of int
+        The axes, and the places where they go.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`.
+
+    Raises
+    ------
+    IndexError
+        If an axis is out of bounds.
+    ValueError
+        If an axis or a place is named twice, or there are not as many of the one as of the other.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.moveaxis(ag.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
     x = asarray(x)
     sources = _normalize(source, x.ndim)
     destinations = _normalize(destination, x.ndim)
@@ -81,10 +147,30 @@ _EXPAND_DIMS = Primitive(
 
 
 def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> "Tensor":
-    """Return x with a new axis of length 1 at a place."""
+    """Return x with a new axis of length 1 at a place.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    axis : int or tuple of int
+        The place of the new axis in the result, or the places of several.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.expand_dims(ag.zeros((2, 3)), 1).shape
+    (2, 1, 3)
+    """
+    result = asarray(x)
     for a in sorted(axis) if isinstance(axis, tuple) else (axis,):
-        x = record(_EXPAND_DIMS, (x,), axis=a)
-    return x  # type: ignore[return-value]
+        result = record(_EXPAND_DIMS, (result,), axis=a)
+    return result
 
 
 _SQUEEZE = Primitive(
@@ -95,7 +181,31 @@ _SQUEEZE = Primitive(
 
 
 def squeeze(x: TensorLike, /, axis: int | tuple[int, ...]) -> "Tensor":
-    """Return x without some axes of length 1."""
+    """Return x without some axes of length 1.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    axis : int or tuple of int
+        The axes to leave out.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`.
+
+    Raises
+    ------
+    ValueError
+        If one of them has another length; PyTorch and JAX have errors of their own.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.squeeze(ag.zeros((2, 1, 3)), 1).shape
+    (2, 3)
+    """
     return record(_SQUEEZE, (x,), axis=axis)
 
 
@@ -107,24 +217,89 @@ _BROADCAST_TO = Primitive(
 
 
 def broadcast_to(x: TensorLike, /, shape: Shape) -> "Tensor":
-    """Return x repeated along axes of length 1, and along new ones in front, to a shape."""
+    """Return x repeated along axes of length 1, and along new ones in front, to a shape.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    shape : tuple of int
+        The shape to reach.
+
+    Returns
+    -------
+    Tensor
+        Of that shape, of the data type of `x`. Its gradient is summed over what was repeated.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.broadcast_to(ag.Tensor([[1], [2]]), (2, 3)).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
     return record(_BROADCAST_TO, (x,), shape=tuple(shape))
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    """Return the shape that several shapes broadcast to."""
+    """Return the shape that several shapes broadcast to.
+
+    Parameters
+    ----------
+    *shapes : tuple of int
+        The shapes.
+
+    Returns
+    -------
+    tuple of int
+        The common shape.
+
+    Raises
+    ------
+    ValueError
+        If two lengths of one axis differ and neither is 1.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.broadcast_shapes((2, 1), (3,), ())
+    (2, 3)
+    """
     result: list[int] = []
     for shape in shapes:
         result[:0] = [1] * (len(shape) - len(result))
         for i, length in enumerate(reversed(shape), 1):
             if length != 1 and result[-i] not in (1, length):
-                raise ValueError(f"shapes can't be broadcast together: {', '.join(map(str, shapes))}")
+                raise ValueError(
+                    f"shapes can't be broadcast together: {', '.join(map(str, shapes))}"
+                )
             result[-i] = length if length != 1 else result[-i]
     return tuple(result)
 
 
 def broadcast_arrays(*arrays: TensorLike) -> "list[Tensor]":
-    """Return several Tensors broadcast to their common shape."""
+    """Return several Tensors broadcast to their common shape.
+
+    Parameters
+    ----------
+    *arrays : Tensor
+        Of any data types, and of shapes that broadcast against each other.
+
+    Returns
+    -------
+    list of Tensor
+        Each of the common shape and of its own data type.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't broadcast.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> [x.shape for x in ag.broadcast_arrays(ag.zeros((2, 1)), ag.zeros((3,)))]
+    [(2, 3), (2, 3)]
+    """
     tensors = [asarray(x) for x in arrays]
     shape = broadcast_shapes(*(x.shape for x in tensors))
     return [broadcast_to(x, shape) for x in tensors]
@@ -134,7 +309,26 @@ _FLIP = Primitive("flip", x=lambda xp, g, axis: xp.flip(g, axis=axis))
 
 
 def flip(x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None) -> "Tensor":
-    """Return x with the elements along axes (all of them, if none is given) in reverse."""
+    """Return x with the elements along axes in reverse.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    axis : int or tuple of int, optional
+        The axes; all of them by default.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.flip(ag.Tensor([[1, 2], [3, 4]]), axis=1).tolist()
+    [[2, 1], [4, 3]]
+    """
     return record(_FLIP, (x,), axis=axis)
 
 
@@ -153,7 +347,28 @@ def roll(
     *,
     axis: int | tuple[int, ...] | None = None,
 ) -> "Tensor":
-    """Return x with its elements moved along axes; what leaves at one end enters at the other."""
+    """Return x with its elements moved along axes; what leaves at one end enters at the other.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    shift : int or tuple of int
+        By how many places; one number for all axes or one for each.
+    axis : int or tuple of int, optional
+        The axes; by default the array is rolled as if it were flat.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.roll(ag.Tensor([1, 2, 3]), 1).tolist()
+    [3, 1, 2]
+    """
     return record(_ROLL, (x,), shift=shift, axis=axis)
 
 
@@ -170,7 +385,31 @@ _CONCAT = Primitive("concat", _concat, variadic=True, arrays=_concat_arrays)
 
 
 def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> "Tensor":
-    """Return several Tensors joined along an axis, or each flattened first if it is None."""
+    """Return several Tensors joined along an axis.
+
+    Parameters
+    ----------
+    arrays : sequence of Tensor
+        At least one; of one shape but for the axis.
+    axis : int, optional
+        The axis to join along. With None, each is flattened first.
+
+    Returns
+    -------
+    Tensor
+        Of the promoted data type.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or the shapes don't fit.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.concat([ag.Tensor([1, 2]), ag.Tensor([3])]).tolist()
+    [1, 2, 3]
+    """
     tensors = [asarray(x) for x in arrays]
     if not tensors:
         raise ValueError("concat needs at least one Tensor")
@@ -183,7 +422,31 @@ def concat(arrays: Sequence[TensorLike], /, *, axis: int | None = 0) -> "Tensor"
 
 
 def stack(arrays: Sequence[TensorLike], /, *, axis: int = 0) -> "Tensor":
-    """Return several Tensors of one shape joined along a new axis."""
+    """Return several Tensors of one shape joined along a new axis.
+
+    Parameters
+    ----------
+    arrays : sequence of Tensor
+        At least one, all of one shape.
+    axis : int
+        The place of the new axis in the result.
+
+    Returns
+    -------
+    Tensor
+        Of the promoted data type.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or their shapes differ.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.stack([ag.Tensor([1, 2]), ag.Tensor([3, 4])], axis=1).tolist()
+    [[1, 3], [2, 4]]
+    """
     tensors = [asarray(x) for x in arrays]
     shapes = sorted({x.shape for x in tensors})
     if len(shapes) > 1:
@@ -192,13 +455,56 @@ def stack(arrays: Sequence[TensorLike], /, *, axis: int = 0) -> "Tensor":
 
 
 def unstack(x: TensorLike, /, *, axis: int = 0) -> "tuple[Tensor, ...]":
-    """Return the slices of x along an axis."""
+    """Return the slices of x along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of at least one dimension.
+    axis : int
+        The axis, which the slices lack.
+
+    Returns
+    -------
+    tuple of Tensor
+        As many as the axis is long, of the data type of `x`.
+
+    Raises
+    ------
+    IndexError
+        If there is no such axis.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> [row.tolist() for row in ag.unstack(ag.Tensor([[1, 2], [3, 4]]))]
+    [[1, 2], [3, 4]]
+    """
     moved = moveaxis(x, axis, 0)
     return tuple(getitem(moved, i) for i in range(moved.shape[0]))
 
 
 def tile(x: TensorLike, repetitions: tuple[int, ...], /) -> "Tensor":
-    """Return x laid out several times along each axis."""
+    """Return x laid out several times along each axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    repetitions : tuple of int
+        How often along each axis. The shorter of it and the shape gets ones in front.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.tile(ag.Tensor([1, 2]), (2, 2)).tolist()
+    [[1, 2, 1, 2], [1, 2, 1, 2]]
+    """
     x = asarray(x)
     times = (1,) * (x.ndim - len(repetitions)) + tuple(repetitions)
     lengths = (1,) * (len(times) - x.ndim) + x.shape
@@ -210,7 +516,30 @@ def tile(x: TensorLike, repetitions: tuple[int, ...], /) -> "Tensor":
 
 
 def repeat(x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = None) -> "Tensor":
-    """Return x with each element (or each slice along an axis) repeated."""
+    """Return x with each element, or each slice along an axis, repeated.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    repeats : int or Tensor
+        How often; one number, or one for each place along the axis.
+    axis : int, optional
+        The axis; by default the array is flattened.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.repeat(ag.Tensor([1, 2]), 2).tolist()
+    [1, 1, 2, 2]
+    >>> ag.repeat(ag.Tensor([1, 2]), ag.Tensor([0, 3])).tolist()
+    [2, 2, 2]
+    """
     x = asarray(x)
     if axis is None:
         x, axis = reshape(x, (math.prod(x.shape),)), 0

@@ -45,7 +45,32 @@ _SUM = Primitive("sum", x=lambda xp, g, x_shape, axis: _spread(xp, g, x_shape, a
 def sum(
     x: TensorLike, /, *, axis: Axis = None, dtype: DTypeLike = None, keepdims: bool = False
 ) -> "Tensor":
-    """Return the sum over axes, or over all elements."""
+    """Return the sum over axes, or of all elements.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    dtype : dtype or str, optional
+        Cast to this data type first.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes. Of the data type of `x`, but small integers and bools become the
+        library's default integers.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([[1, 2], [3, 4]])
+    >>> ag.sum(x).item(), ag.sum(x, axis=0).tolist()
+    (10, [4, 6])
+    """
     if dtype is None:
         return record(_SUM, (x,), axis=axis, keepdims=keepdims)
     return record(_SUM, (astype(x, dtype),), axis=axis, keepdims=keepdims)
@@ -58,7 +83,28 @@ _MEAN = Primitive(
 
 
 def mean(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """Return the mean over axes, or over all elements."""
+    """Return the mean over axes, or of all elements.
+
+    Parameters
+    ----------
+    x : Tensor
+        Floating-point, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes, of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.mean(ag.Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1).tolist()
+    [1.5, 3.5]
+    """
     return record(_MEAN, (x,), axis=axis, keepdims=keepdims)
 
 
@@ -75,14 +121,67 @@ _VAR = Primitive("var", x=_var_x)
 def var(
     x: TensorLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> "Tensor":
-    """Return the variance over axes: the sum of squared deviations over (n - correction)."""
+    """Return the variance over axes, or of all elements.
+
+    Parameters
+    ----------
+    x : Tensor
+        Floating-point, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    correction : float
+        The variance is the sum of squared deviations over n - correction: 0 gives that of the
+        elements themselves, 1 an unbiased estimate of that of their source.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes, of the data type of `x`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([1.0, 3.0])
+    >>> ag.var(x).item(), ag.var(x, correction=1).item()
+    (1.0, 2.0)
+    """
     return record(_VAR, (x,), axis=axis, correction=correction, keepdims=keepdims)
 
 
 def std(
     x: TensorLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> "Tensor":
-    """Return the standard deviation over axes, the square root of `var`."""
+    """Return the standard deviation over axes, the square root of `var`.
+
+    Parameters
+    ----------
+    x : Tensor
+        Floating-point, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    correction : float
+        The variance is the sum of squared deviations over n - correction: 0 gives that of the
+        elements themselves, 1 an unbiased estimate of that of their source.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes, of the data type of `x`.
+
+    Notes
+    -----
+    Where all elements are equal, it is 0 and its gradient NaN.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.std(ag.Tensor([1.0, 3.0])).item()
+    1.0
+    """
     return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
@@ -97,7 +196,32 @@ _MAX = Primitive("max", x=_share_among_equals)
 
 
 def max(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """Return the greatest element over axes; several that are equal share the gradient evenly."""
+    """Return the greatest element over axes, or of all.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes, of the data type of `x`.
+
+    Notes
+    -----
+    Several elements that attain it share the gradient evenly.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.max(ag.Tensor([[1, 5], [7, 3]]), axis=0).tolist()
+    [7, 5]
+    """
     return record(_MAX, (x,), axis=axis, keepdims=keepdims)
 
 
@@ -105,7 +229,32 @@ _MIN = Primitive("min", x=_share_among_equals)
 
 
 def min(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-    """Return the smallest element over axes; several that are equal share the gradient evenly."""
+    """Return the smallest element over axes, or of all.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes, of the data type of `x`.
+
+    Notes
+    -----
+    Several elements that attain it share the gradient evenly.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.min(ag.Tensor([[1, 5], [7, 3]]), axis=0).tolist()
+    [1, 3]
+    """
     return record(_MIN, (x,), axis=axis, keepdims=keepdims)
 
 
@@ -142,7 +291,36 @@ _PROD = Primitive("prod", x=_prod_x)
 def prod(
     x: TensorLike, /, *, axis: Axis = None, dtype: DTypeLike = None, keepdims: bool = False
 ) -> "Tensor":
-    """Return the product over axes, or of all elements."""
+    """Return the product over axes, or of all elements.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all of them by default.
+    dtype : dtype or str, optional
+        Cast to this data type first.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Without the reduced axes. Of the data type of `x`, but small integers and bools become the
+        library's default integers.
+
+    Notes
+    -----
+    An element's gradient is the product of all the others, computed without a division: zeros among
+    them do no harm.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.prod(ag.Tensor([[1, 2], [3, 4]]), axis=1).tolist()
+    [2, 12]
+    """
     if dtype is None:
         return record(_PROD, (x,), axis=axis, keepdims=keepdims)
     return record(_PROD, (astype(x, dtype),), axis=axis, keepdims=keepdims)
@@ -163,7 +341,38 @@ def cumulative_sum(
     dtype: DTypeLike = None,
     include_initial: bool = False,
 ) -> "Tensor":
-    """Return the sums of the elements up to each along an axis."""
+    """Return the sums of the elements up to each along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric.
+    axis : int, optional
+        The axis to run along; it may be left out for a vector.
+    dtype : dtype or str, optional
+        Cast to this data type first.
+    include_initial : bool
+        Put a 0, the sum of none, in front, so that the axis is one longer.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`, but small integers and bools become the library's default
+        integers.
+
+    Raises
+    ------
+    ValueError
+        If no axis is given and `x` has several dimensions.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.cumulative_sum(ag.Tensor([1, 2, 3])).tolist()
+    [1, 3, 6]
+    >>> ag.cumulative_sum(ag.Tensor([1, 2, 3]), include_initial=True).tolist()
+    [0, 1, 3, 6]
+    """
     return _cumulate(_CUMULATIVE_SUM, 0, x, axis, dtype, include_initial)
 
 
@@ -195,7 +404,40 @@ def cumulative_prod(
     dtype: DTypeLike = None,
     include_initial: bool = False,
 ) -> "Tensor":
-    """Return the products of the elements up to each along an axis."""
+    """Return the products of the elements up to each along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric.
+    axis : int, optional
+        The axis to run along; it may be left out for a vector.
+    dtype : dtype or str, optional
+        Cast to this data type first.
+    include_initial : bool
+        Put a 1, the product of none, in front, so that the axis is one longer.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`, but small integers and bools become the library's default
+        integers.
+
+    Raises
+    ------
+    ValueError
+        If no axis is given and `x` has several dimensions.
+
+    Notes
+    -----
+    The gradient is computed without a division, in log2(n) steps: zeros in `x` do no harm.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.cumulative_prod(ag.Tensor([1, 2, 3])).tolist()
+    [1, 2, 6]
+    """
     return _cumulate(_CUMULATIVE_PROD, 1, x, axis, dtype, include_initial)
 
 
@@ -218,4 +460,3 @@ def _cumulate(
     first = (1 if a == axis % x.ndim else n for a, n in enumerate(x.shape))
     start = full(tuple(first), initial, dtype=result.dtype, device=result.device)
     return concat([start, result], axis=axis)
-

@@ -14,7 +14,28 @@ _ALL = Primitive("all", x=None)
 def all(
     x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> "Tensor":
-    """Return whether all elements are true (not zero) along axes, or in the whole array."""
+    """Return whether all elements are true (not zero), over axes or in the whole array.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    axis : int or tuple of int, optional
+        The axes to look along; all of them by default.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Of bools; over no elements, True. It requires no gradient.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.all(ag.Tensor([[True, True], [True, False]]), axis=1).tolist()
+    [True, False]
+    """
     return record(_ALL, (x,), axis=axis, keepdims=keepdims)
 
 
@@ -24,5 +45,26 @@ _ANY = Primitive("any", x=None)
 def any(
     x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False
 ) -> "Tensor":
-    """Return whether any element is true (not zero) along axes, or in the whole array."""
+    """Return whether any element is true (not zero), over axes or in the whole array.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    axis : int or tuple of int, optional
+        The axes to look along; all of them by default.
+    keepdims : bool
+        Keep these axes, with length 1.
+
+    Returns
+    -------
+    Tensor
+        Of bools; over no elements, False. It requires no gradient.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.any(ag.Tensor([[True, True], [True, False]]), axis=1).tolist()
+    [True, True]
+    """
     return record(_ANY, (x,), axis=axis, keepdims=keepdims)

@@ -43,7 +43,8 @@ def agrad_step(x: np.ndarray, y: np.ndarray) -> Step:
     for parameter, value in zip(model.parameters(), make_weights(), strict=True):
         parameter.data = value
     optimizer = ag.optim.SGD(model.parameters(), LR)
-    examples = [(ag.Tensor(xi), int(yi) if yi.ndim == 0 else ag.Tensor(yi)) for xi, yi in zip(x, y)]
+    labels = [int(yi) if yi.ndim == 0 else ag.Tensor(yi) for yi in y]
+    examples = list(zip(map(ag.Tensor, x), labels, strict=True))
 
     def step(i: int) -> None:
         image, label = examples[i % len(examples)]
@@ -162,8 +163,8 @@ def main() -> None:
         own = times["agrad"]
         print(f"batch {batch}:")
         for name, microseconds in times.items():
-            ratio = "" if name == "agrad" else f"   agrad takes {own / microseconds:.2f} times as long"
-            print(f"  {name:14} {microseconds:8.1f} µs{ratio}")
+            ratio = f"   agrad takes {own / microseconds:.2f} times as long"
+            print(f"  {name:14} {microseconds:8.1f} µs{ratio if name != 'agrad' else ''}")
 
 
 if __name__ == "__main__":
