@@ -56,6 +56,16 @@ class NumPyBackend(Backend):
             np.add(part, product, out=part)
         return y
 
+    def argsort(
+        self, x: Array, *, axis: int = -1, descending: bool = False, stable: bool = True
+    ) -> Array:
+        kind = "stable" if stable else None
+        if not descending:
+            return np.argsort(x, axis=axis, kind=kind)
+        # NumPy only sorts upwards. Turned round before and after, equal elements keep their order.
+        order = np.argsort(np.flip(x, axis=axis), axis=axis, kind=kind)
+        return x.shape[axis] - 1 - np.flip(order, axis=axis)
+
     def outer(self, x1: Array, x2: Array) -> Array:
         return np.dot(x1[:, None], x2[None, :])  # a matrix product beats np.outer by a third
 
