@@ -33,6 +33,18 @@ class DType:
 
     It is equal to the data type of the same name in any array library, and to the name itself.
 
+    Parameters
+    ----------
+    name : str
+        The standard's name for it.
+
+    Attributes
+    ----------
+    is_floating : bool
+        Whether it is a real floating-point type: only such Tensors can require a gradient.
+    is_integer : bool
+        Whether it is a type of integers, with or without a sign.
+
     Examples
     --------
     >>> import numpy as np, agrad as ag
@@ -80,7 +92,6 @@ def name_of(raw: object) -> str:
     return str(raw).rpartition(".")[2]
 
 
-@cache
 def dtype(raw: Any) -> DType:
     """Return the `DType` for a data type of any library, or for its name.
 
@@ -95,6 +106,12 @@ def dtype(raw: Any) -> DType:
     >>> dtype(np.dtype("float32")), dtype("int64")
     (agrad.float32, agrad.int64)
     """
+    return _find(type(raw), raw)  # type: ignore[arg-type]  # mypy: a type is hashable
+
+
+@cache
+def _find(kind: type, raw: Any) -> DType:
+    # The type goes first, so that the cache never compares data types of two libraries.
     name = name_of(raw)
     if name not in _BY_NAME:
         known = ", ".join(_BY_NAME)

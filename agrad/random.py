@@ -30,7 +30,15 @@ class Generator:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self._rng: numpy.random.Generator = default_rng(seed)
+        self._made: numpy.random.Generator | None = None
+        if seed is not None:
+            self.manual_seed(seed)
+
+    @property
+    def _rng(self) -> "numpy.random.Generator":
+        if self._made is None:  # not before it is needed: NumPy's random room takes time to open
+            self._made = default_rng(None)
+        return self._made
 
     def manual_seed(self, seed: int) -> None:
         """Start the stream anew from a seed.
@@ -49,7 +57,7 @@ class Generator:
         >>> bool((a.permutation(5) == first).all())
         True
         """
-        self._rng = default_rng(seed)
+        self._made = default_rng(seed)
 
     def uniform(
         self,

@@ -1,6 +1,7 @@
 """Tensor and Parameter: an array, its gradient, and how it was made."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any, Literal, NoReturn, Self
 
 from agrad import dtypes, ops
@@ -770,18 +771,22 @@ def _rebuild(
     return tensor
 
 
+_hook_numbers = count()
+
+
 class RemovableHandle:
     """What takes a hook away again."""
 
     def __init__(self, node: Node | Leaf, hook: Hook) -> None:
         if node.hooks is None:
             node.hooks = {}
-        node.hooks[id(self)] = hook
+        self._key = next(_hook_numbers)  # not id(self): a handle may go before its hook does
+        node.hooks[self._key] = hook
         self._hooks = node.hooks
 
     def remove(self) -> None:
         """Take the hook away; once is enough."""
-        self._hooks.pop(id(self), None)
+        self._hooks.pop(self._key, None)
 
 
 class Parameter(Tensor):

@@ -65,7 +65,17 @@ class Dataset:
 
 
 class Splits(NamedTuple):
-    """A data set in three parts: to train on, to compare settings by, and to report at the end."""
+    """A data set in three parts.
+
+    Parameters
+    ----------
+    train : Dataset
+        To train on.
+    dev : Dataset
+        To compare settings by, and to know when to stop.
+    test : Dataset
+        To report on at the end, once.
+    """
 
     train: Dataset
     dev: Dataset

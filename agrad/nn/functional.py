@@ -1,6 +1,8 @@
 """Functions that networks are made of."""
 
 import math
+import operator
+from contextlib import suppress
 from typing import Any, Literal
 
 from agrad.autograd import Primitive, record
@@ -40,11 +42,12 @@ def relu(x: TensorLike, /) -> Tensor:
 
     Examples
     --------
+    >>> from agrad import Tensor
     >>> from agrad.nn.functional import relu
-    >>> relu([-1.0, 2.0]).tolist()
+    >>> relu(Tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    return record(_RELU, (x if isinstance(x, Tensor) else asarray(x),))
+    return record(_RELU, (x,))
 
 
 def _rows(xp: Any, x: Any) -> Any:
@@ -209,6 +212,9 @@ _REDUCTIONS = ("mean", "sum", "none")
 def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
     """Return the index that picks the right class's score of each example, checked."""
     shape, backend = z._data.shape, z._backend
+    if type(gold) is not int and not isinstance(gold, Tensor):
+        with suppress(TypeError):  # numpy.int64 and its like; not arrays of several
+            gold = operator.index(gold)
     if type(gold) is int:
         raw: Any = gold
         gold_shape = ()

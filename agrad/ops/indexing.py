@@ -172,7 +172,20 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> "
         if x.ndim != 1:
             raise ValueError(f"take from {x.ndim} dimensions needs an axis")
         axis = 0
-    return record(_TAKE, (x, asarray(indices, device=x.device)), axis=axis)
+    return record(_TAKE, (x, as_indices(indices, x)), axis=axis)
+
+
+def as_indices(indices: TensorLike, x: "Tensor") -> "Tensor":
+    """Return indices as a Tensor on the device of `x`: lists go there, Tensors must be there."""
+    if isinstance(indices, (int, list, tuple)):
+        return asarray(indices, device=x.device)
+    found = asarray(indices)
+    if found._backend is not x._backend:
+        raise RuntimeError(
+            f"the Tensor is on {x.device!r} and its indices on {found.device!r}; "
+            f"move the indices with .to({x.device!r})"
+        )
+    return found
 
 
 def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) -> "Tensor":
@@ -199,7 +212,7 @@ def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) ->
     >>> ag.take_along_axis(x, ag.Tensor([[1], [0]]), axis=1).tolist()
     [[1], [4]]
     """
-    x, indices = asarray(x), asarray(indices)
+    x = asarray(x)
     axis = axis % x.ndim
 
     def full_key(xp: Backend, raw: Any) -> Any:
@@ -210,4 +223,4 @@ def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) ->
             places.append(raw if a == axis else xp.reshape(xp.arange(n), shape))
         return tuple(xp.broadcast_arrays(*places))
 
-    return getitem(x, x._backend.call(full_key, indices._data))
+    return getitem(x, x._backend.call(full_key, as_indices(indices, x)._data))

@@ -109,12 +109,20 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
     Tensor
         Of shape (n, m), of the promoted data type.
 
+    Raises
+    ------
+    ValueError
+        If one isn't a vector.
+
     Examples
     --------
     >>> import agrad as ag
     >>> ag.outer(ag.Tensor([1, 2]), ag.Tensor([3, 4, 5])).tolist()
     [[3, 4, 5], [6, 8, 10]]
     """
+    x1, x2 = asarray(x1), asarray(x2)
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ValueError(f"outer needs two vectors, got shapes {x1.shape} and {x2.shape}")
     return record(_OUTER, (x1, x2))
 
 

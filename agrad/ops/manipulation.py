@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from agrad.autograd import Primitive, record
 from agrad.ops.creation import asarray
 from agrad.ops.elementwise import positive
-from agrad.ops.indexing import getitem, take
+from agrad.ops.indexing import as_indices, getitem, take
 from agrad.typing import Shape, TensorLike
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> "Tensor":
     (2, 1, 3)
     """
     result = asarray(x)
-    for a in sorted(axis) if isinstance(axis, tuple) else (axis,):
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    for a in sorted(_normalize(axes, result.ndim + len(axes))):
         result = record(_EXPAND_DIMS, (result,), axis=a)
     return result
 
@@ -544,6 +545,6 @@ def repeat(x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = No
     if axis is None:
         x, axis = reshape(x, (math.prod(x.shape),)), 0
     backend = x._backend
-    times = repeats if isinstance(repeats, int) else asarray(repeats)._data
+    times = repeats if isinstance(repeats, int) else as_indices(repeats, x)._data
     which = backend.call(lambda xp: xp.repeat(xp.arange(x.shape[axis]), times))
     return take(x, which, axis=axis)

@@ -112,7 +112,7 @@ def _var_x(xp: Any, g: Any, x: Any, axis: Axis, correction: float) -> Any:
     # d/dx of sum((x - mean)**2) / (n - correction); the mean's own part sums to zero
     degrees = _count(x.shape, axis) - correction
     deviation = x - xp.mean(x, axis=axis, keepdims=True)
-    return _keep_axes(xp, g, x.shape, axis) * deviation * (2 / degrees)
+    return _keep_axes(xp, g, x.shape, axis) * (2 * deviation) / degrees
 
 
 _VAR = Primitive("var", x=_var_x)

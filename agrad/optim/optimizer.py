@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable
+from numbers import Real
 
-from agrad.tensor import Parameter
+from agrad.tensor import Parameter, Tensor
 
 __all__ = ["Optimizer"]
 
@@ -27,6 +28,11 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Parameter], lr: float) -> None:
+        if isinstance(params, Tensor) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{type(self).__name__} changes a list of Parameters, got {type(params).__name__}; "
+                "give it module.parameters(), or a list"
+            )
         self.params = list(params)
         if not self.params:
             raise ValueError(f"{type(self).__name__} got no parameters")
@@ -41,7 +47,7 @@ class Optimizer:
         self.lr = self._check("lr", lr)
 
     def _check(self, name: str, value: float) -> float:
-        if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+        if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
             raise ValueError(f"{type(self).__name__}: {name} must be a number >= 0, got {value!r}")
         return float(value)
 
