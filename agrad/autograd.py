@@ -15,8 +15,10 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from numbers import Number
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 Rule = Callable[..., Any]
+Saver = Callable[[Array, Sequence[Array], dict[str, Any]], tuple[Any, ...]]
 Hook = Callable[["Tensor"], "Tensor | None"]
 
 _next_index = count().__next__  # nodes are numbered in the order in which they are made
@@ -106,9 +109,16 @@ class Primitive:
         self.rules = tuple(rules.values())
         self.has_rules = any(self.rules)
         self.keeps = tuple(_parameters(rule)[2:] if rule else () for rule in self.rules)
-        self.savers = tuple(self._saver(names) for names in self.keeps)
+        self.savers: list[Saver] = [partial(self._first_save, i) for i in range(len(rules))]
 
-    def _saver(self, names: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
+    def _first_save(
+        self, position: int, out: Array, arrays: Sequence[Array], options: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """Pick out what a rule keeps, and make the function that does it from now on."""
+        self.savers[position] = self._make_saver(self.keeps[position])
+        return self.savers[position](out, arrays, options)
+
+    def _make_saver(self, names: tuple[str, ...]) -> Saver:
         """Return a function that picks out what a rule keeps.
 
         It is made from source, as ``collections.namedtuple`` does, because it runs in every call:
@@ -125,7 +135,7 @@ class Primitive:
             else:
                 values.append(places.get(name, f"options[{name!r}]"))
         source = f"lambda out, arrays, options: ({''.join(f'{value}, ' for value in values)})"
-        return cast(Callable[..., tuple[Any, ...]], eval(source))
+        return cast(Saver, eval(source))
 
     def __repr__(self) -> str:
         return f"<agrad function {self.name}>"
@@ -338,10 +348,13 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
             if x._node is not None:
                 tracked = True
         else:
+            if type(x) not in _NUMBERS:
+                if isinstance(x, Number):  # NumPy's scalars: numbers, which no device holds
+                    x = x.item() if hasattr(x, "item") else float(x)  # type: ignore[arg-type]
+                else:
+                    backend = _backend_of_raw(primitive, inputs, backend, x)
             arrays.append(x)
             parents.append(None)
-            if type(x) not in _NUMBERS:
-                backend = _backend_of_raw(primitive, inputs, backend, x)
     if backend is None:  # numbers alone
         backend = CPU
         arrays = [CPU.asarray(x) for x in arrays]
@@ -354,13 +367,14 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
         return wrap(out, backend)
 
     edges: list[Edge] = []
+    rules, savers = primitive.rules, primitive.savers
     for position, parent in enumerate(parents):
-        if parent is not None:
-            which = position
-            if primitive.variadic:
-                which, options["position"] = 0, position
-            if primitive.rules[which] is not None:
-                edges.append((parent, which, primitive.savers[which](out, arrays, options)))
+        if parent is None:
+            continue
+        if primitive.variadic:
+            options["position"], position = position, 0
+        if rules[position] is not None:
+            edges.append((parent, position, savers[position](out, arrays, options)))
     return wrap(out, backend, Node(primitive, backend, out, edges) if edges else None)
 
 
@@ -369,10 +383,8 @@ _NUMBERS = frozenset((bool, int, float, complex))
 
 def _backend_of_raw(
     primitive: Primitive, inputs: Sequence[Any], backend: Backend | None, x: Any
-) -> Backend | None:
+) -> Backend:
     """Return the backend of a raw array among the inputs, the same as the others'."""
-    if isinstance(x, (bool, int, float, complex)):  # their subclasses, numpy.float64 among them
-        return backend
     try:
         found = backend_of(x)
     except TypeError as error:
@@ -385,7 +397,7 @@ def _backend_of_raw(
 def _two_devices(primitive: Primitive, inputs: Sequence[Any]) -> RuntimeError:
     places = []
     for x in inputs:
-        if type(x) not in _NUMBERS:
+        if not isinstance(x, Number):
             name = x._backend.name if isinstance(x, Variable) else backend_of(x).name
             if name not in places:
                 places.append(name)
@@ -486,7 +498,10 @@ def run_backward(
             )
         arrived.append((tensor, g))
     for tensor, g in arrived:
-        _deliver(tensor, g, shared, over)
+        if over is not None:
+            tensor.grad = g if tensor.grad is None else tensor.grad + g
+        else:
+            tensor.grad = wrap(_sum_of_own(tensor, g, shared), tensor._backend)
 
 
 def _add(total: Any, part: Any, node: Node | Leaf, over: Any) -> Any:
@@ -553,20 +568,14 @@ def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
     return g
 
 
-def _deliver(tensor: Variable, g: Any, shared: set[int], over: Any) -> None:
-    """Add a gradient to a Tensor's ``grad``, whose memory must be nobody else's."""
-    before = tensor.grad
-    if over is not None:
-        tensor.grad = g if before is None else before + g
-        return
+def _sum_of_own(tensor: Variable, g: Array, shared: set[int]) -> Array:
+    """Add a gradient to what a Tensor's ``grad`` has; the memory is nobody else's."""
     backend = tensor._backend
-    if before is not None:
-        g = backend.call(_plus, before._data, g)
+    if tensor.grad is not None:
+        g = backend.call(_plus, tensor.grad._data, g)
     elif id(g) in shared:
         g = backend.asarray(g, copy=True)
     else:
         shared.add(id(g))
         g = backend.own(g)
-    if type(g) is not backend.array_type:
-        g = backend.normalize(g)
-    tensor.grad = wrap(g, backend)
+    return g if type(g) is backend.array_type else backend.normalize(g)

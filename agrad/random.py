@@ -1,5 +1,6 @@
 """Random numbers, the same on every device: drawn on the host, then moved."""
 
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from agrad.backends import backend_for, default_rng
@@ -48,6 +49,11 @@ class Generator:
         seed : int
             A non-negative integer.
 
+        Raises
+        ------
+        ValueError
+            If it isn't one.
+
         Examples
         --------
         >>> import agrad as ag
@@ -57,7 +63,9 @@ class Generator:
         >>> bool((a.permutation(5) == first).all())
         True
         """
-        self._made = default_rng(seed)
+        if not isinstance(seed, Integral) or seed < 0:
+            raise ValueError(f"a seed must be a non-negative integer, got {seed!r}")
+        self._made = default_rng(int(seed))
 
     def uniform(
         self,
@@ -171,6 +179,11 @@ def manual_seed(seed: int) -> None:
     ----------
     seed : int
         A non-negative integer.
+
+    Raises
+    ------
+    ValueError
+        If it isn't one.
 
     Examples
     --------

@@ -84,11 +84,14 @@ class Tensor(Variable):
     def data(self, array: Array) -> None:
         if isinstance(array, Variable):
             array = array._data
+        backend = backend_of(array)
+        if type(array) is not backend.array_type:
+            array = backend.normalize(array)  # array * 2 is a scalar in NumPy for no dimensions
         if array.shape != self._data.shape:
             raise ValueError(
                 f"data of shape {tuple(array.shape)} can't replace data of shape {self.shape}"
             )
-        self._replace(array, backend_of(array))
+        self._replace(array, backend)
 
     def _replace(self, array: Array, backend: Backend) -> None:
         """Put another array in place of the data; the Tensor stays a leaf if it was one."""

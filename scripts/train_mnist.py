@@ -163,7 +163,8 @@ def plot_curves(run: Run, path: Path) -> None:
     left.plot(epochs, [e.mean_loss for e in run.epochs], "o-")
     left.set(xlabel="epoch", ylabel="mean loss (nats)", xticks=epochs, ylim=(0, None))
     dev = [a for e in run.epochs for a in e.dev_accuracies]
-    at = [i + (k + 1) / DEV_CHECKS for i, e in enumerate(run.epochs) for k in range(DEV_CHECKS)]
+    checks = len(run.epochs[0].dev_accuracies)
+    at = [(k + 1) / checks for k in range(len(dev))]
     right.plot(at, [100 * a for a in dev], ".-", label="dev")
     right.plot(epochs, [100 * e.train_accuracy for e in run.epochs], "o-", label="train")
     right.set(xlabel="epoch", ylabel="accuracy (%)", xticks=epochs)
@@ -191,23 +192,27 @@ def plot_mistakes(model: ag.nn.Module, data: Dataset, path: Path, count: int = 2
 
 def write(run: Run, args: argparse.Namespace, model: ag.nn.Module, data: Splits) -> None:
     """Write the run's figures and pictures to the folder that --out names."""
-    args.out.mkdir(parents=True, exist_ok=True)
     settings = {name: str(v) if isinstance(v, Path) else v for name, v in vars(args).items()}
     figures = {"settings": settings, **asdict(run)}
     (args.out / "run.json").write_text(json.dumps(figures, indent=2) + "\n")
+    written = ["run.json"]
     if run.epochs:
         plot_curves(run, args.out / "curves.png")
+        written.append("curves.png")
     plot_mistakes(model, data.test, args.out / "mistakes.png")
-    print(f"written to {args.out}: run.json, curves.png, mistakes.png")
+    written.append("mistakes.png")
+    print(f"written to {args.out}: {', '.join(written)}")
 
 
 def main(argv: list[str] | None = None) -> Run:
     """Train as the command line says."""
     args = parse(argv)
-    ag.manual_seed(args.seed)
     try:
+        ag.manual_seed(args.seed)
         model, optimizer = build(args)
         data = load(args.data_dir, args.device, args.dtype)
+        if args.out:
+            args.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"train_mnist.py: {error}")
 

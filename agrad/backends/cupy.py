@@ -67,6 +67,9 @@ class CuPyBackend(Backend):
             _axpy()(alpha, x, y)
         return y
 
+    def getitem(self, x: Array, key: Any) -> Array:
+        return x[key]
+
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         with self.device:
             result = cupy.zeros(shape, dtype=values.dtype)

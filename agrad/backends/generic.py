@@ -163,6 +163,19 @@ class Backend:
         """Return the outer product of two vectors."""
         return x1[:, None] * x2[None, :]
 
+    def getitem(self, x: Array, key: Any) -> Array:
+        """Return ``x[key]``, where the axes that the key doesn't name are taken whole."""
+        keys = key if isinstance(key, tuple) else (key,)
+        kinds = [_kind(each) for each in keys]
+        if kinds[-1:] == ["integers"] and set(kinds[:-1]) <= {"all"}:  # x[:, indices] is take
+            indices = self.reshape(keys[-1], (-1,))
+            axis = len(keys) - 1
+            taken = self.take(x, indices, axis=axis)
+            return self.reshape(taken, (*x.shape[:axis], *keys[-1].shape, *x.shape[axis + 1 :]))
+        if "..." in kinds or "mask" in kinds or "integers" in kinds:
+            return x[key]
+        return x[(*keys, ...)]  # the standard wants the axes that remain to be named
+
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         """Return zeros of `shape` with `values` added at ``[key]``: the transpose of indexing.
 
@@ -171,7 +184,7 @@ class Backend:
         # Indexing the cells' own numbers with the key tells which cell each value came from.
         size = _size(shape)
         cells = self.arange(size)
-        came_from = self.reshape(self.reshape(cells, shape)[key], (1, -1))
+        came_from = self.reshape(self.getitem(self.reshape(cells, shape), key), (1, -1))
         zero = self.zeros((), dtype=values.dtype)
         hits = self.where(cells[:, None] == came_from, self.reshape(values, (1, -1)), zero)
         return self.reshape(self.sum(hits, axis=1, dtype=values.dtype), shape)
@@ -196,3 +209,12 @@ def _size(shape: tuple[int, ...]) -> int:
     for length in shape:
         size *= length
     return size
+
+
+def _kind(key: Any) -> str:
+    """Return what kind of index one part of a key is."""
+    if key is ...:
+        return "..."
+    if hasattr(key, "dtype"):
+        return "mask" if dtypes.dtype(key.dtype).name == "bool" else "integers"
+    return "all" if key == slice(None) else "other"

@@ -13,5 +13,8 @@ class JAXBackend(Backend):
     def own(self, array: Array) -> Array:
         return array
 
+    def getitem(self, x: Array, key: Any) -> Array:
+        return x[key]
+
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         return self.zeros(shape, dtype=values.dtype).at[key].add(values)

@@ -22,6 +22,9 @@ class TorchBackend(Backend):
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
         return y.add_(x, alpha=alpha)
 
+    def getitem(self, x: Array, key: Any) -> Array:
+        return x[key]
+
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         size = self.zeros(shape, dtype=self.bool).numel()
         came_from = self.reshape(self.arange(size), shape)[key]

@@ -216,33 +216,42 @@ def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
         with suppress(TypeError):  # numpy.int64 and its like; not arrays of several
             gold = operator.index(gold)
     if type(gold) is int:
-        raw: Any = gold
-        gold_shape = ()
-    else:
-        classes = asarray(gold)
-        if not classes.dtype.is_integer:
-            raise ValueError(f"classes must be integers, got {classes.dtype!r}")
-        if classes._backend is not backend:
-            if not isinstance(gold, (list, tuple)):
-                raise RuntimeError(
-                    f"cross_entropy: the scores are on {z.device!r} and the classes on "
-                    f"{classes.device!r}; move them with .to({z.device!r})"
-                )
-            classes = classes.to(z.device)
-        raw, gold_shape = classes._data, classes._data.shape
-    if not 1 <= len(shape) <= 2 or gold_shape != shape[:-1]:
+        _check_shapes(shape, ())
+        _check_range(gold, gold, shape[-1])
+        return (gold,)
+
+    if isinstance(gold, (list, tuple)):
+        gold = asarray(gold, device=z.device)
+    classes = asarray(gold)
+    if not classes.dtype.is_integer:
+        raise ValueError(f"classes must be integers, got {classes.dtype!r}")
+    if classes._backend is not backend:
+        raise RuntimeError(
+            f"cross_entropy: the scores are on {z.device!r} and the classes on "
+            f"{classes.device!r}; move them with .to({z.device!r})"
+        )
+    raw = classes._data
+    _check_shapes(shape, raw.shape)
+    if backend.reads_values:
+        smallest, greatest = backend.bounds(raw)
+        _check_range(smallest, greatest, shape[-1])
+        if len(shape) == 1:
+            return (greatest,)
+    return (raw,) if len(shape) == 1 else (backend.call(_numbers_from_0, shape[0]), raw)
+
+
+def _check_shapes(scores: Any, classes: Any) -> None:
+    if not 1 <= len(scores) <= 2 or classes != scores[:-1]:
         raise ValueError(
             "cross_entropy needs scores of shape (classes,) with one class, or (batch, classes) "
-            f"with classes of shape (batch,); got {z.shape} and {tuple(gold_shape)}"
+            f"with classes of shape (batch,); got {tuple(scores)} and {tuple(classes)}"
         )
-    if type(raw) is int or backend.reads_values:
-        smallest, greatest = (raw, raw) if type(raw) is int else backend.bounds(raw)
-        if smallest < 0 or greatest >= shape[-1]:
-            wrong = smallest if smallest < 0 else greatest
-            raise ValueError(f"class {wrong} is out of range for scores of {shape[-1]} classes")
-        if gold_shape == ():
-            raw = greatest
-    return (raw,) if len(shape) == 1 else (backend.call(_numbers_from_0, shape[0]), raw)
+
+
+def _check_range(smallest: int, greatest: int, n: int) -> None:
+    if smallest < 0 or greatest >= n:
+        wrong = smallest if smallest < 0 else greatest
+        raise ValueError(f"class {wrong} is out of range for scores of {n} classes")
 
 
 def _numbers_from_0(xp: Any, n: int) -> Any:

@@ -88,9 +88,14 @@ class Linear(Module):
         Tensor
             Of shape (..., out_features).
         """
-        if self.bias is None:
-            return matmul(x, matrix_transpose(self.weight))
-        return affine_transform(x, self.weight, self.bias)
+        if self.bias is not None:
+            return affine_transform(x, self.weight, self.bias)
+        if x.shape[-1:] != (self.in_features,):
+            raise ValueError(
+                f"Linear needs x of shape (..., {self.in_features}) for its weight of shape "
+                f"{self.weight.shape}; got {tuple(x.shape)}"
+            )
+        return matmul(x, matrix_transpose(self.weight))
 
     def _settings(self) -> str:
         return (

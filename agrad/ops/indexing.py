@@ -1,5 +1,6 @@
 """Indexing: parts of a Tensor by slices, integers, masks and arrays of integers."""
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, Variable, record
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 # Taking elements out and adding them in are each other's gradient.
 _GETITEM = Primitive(
     "getitem",
-    lambda xp, x, key: x[key],
     x=lambda xp, g, x_shape, key: xp.scatter_add(g, key, x_shape),
 )
 
@@ -58,8 +58,7 @@ def getitem(x: TensorLike, key: Any, /) -> "Tensor":
 
 _SCATTER_ADD = Primitive(
     "scatter_add",
-    lambda xp, values, key, shape: xp.scatter_add(values, key, shape),
-    values=lambda xp, g, key: g[key],
+    values=lambda xp, g, key: xp.getitem(g, key),
 )
 
 
@@ -109,6 +108,8 @@ def _raw_key(key: Any, backend: Backend) -> Any:
         return tuple([_raw_key(each, backend) for each in key])
     if isinstance(key, (int, slice)) or key is None or key is ...:
         return key
+    if isinstance(key, Integral):  # NumPy's integers, which are numbers on every device
+        return int(key)
     if isinstance(key, list):
         return backend.asarray(key) if key else backend.asarray(key, dtype=backend.int64)
     if isinstance(key, Variable):
@@ -213,6 +214,8 @@ def take_along_axis(x: TensorLike, indices: TensorLike, /, *, axis: int = -1) ->
     [[1], [4]]
     """
     x = asarray(x)
+    if not -x.ndim <= axis < x.ndim:
+        raise IndexError(f"axis {axis} is out of bounds for {x.ndim} dimensions")
     axis = axis % x.ndim
 
     def full_key(xp: Backend, raw: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from agrad.autograd import Primitive, record
 from agrad.ops.creation import asarray
 from agrad.ops.elementwise import multiply
-from agrad.ops.manipulation import permute_dims, reshape
+from agrad.ops.manipulation import normalize, permute_dims, reshape
 from agrad.ops.statistical import sum
 from agrad.typing import TensorLike
 
@@ -189,7 +189,7 @@ def tensordot(
     x1, x2 = asarray(x1), asarray(x2)
     if isinstance(axes, int):
         axes = tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))
-    over1, over2 = (tuple(a % x.ndim for a in over) for x, over in zip((x1, x2), axes, strict=True))
+    over1, over2 = normalize(tuple(axes[0]), x1.ndim), normalize(tuple(axes[1]), x2.ndim)
     if [x1.shape[a] for a in over1] != [x2.shape[a] for a in over2]:
         raise ValueError(f"tensordot: shapes {x1.shape} and {x2.shape} don't match over {axes}")
     free1 = tuple(a for a in range(x1.ndim) if a not in over1)

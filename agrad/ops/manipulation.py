@@ -117,8 +117,8 @@ def moveaxis(
     (3, 4, 2)
     """
     x = asarray(x)
-    sources = _normalize(source, x.ndim)
-    destinations = _normalize(destination, x.ndim)
+    sources = normalize(source, x.ndim)
+    destinations = normalize(destination, x.ndim)
     if len(sources) != len(destinations):
         raise ValueError(f"moveaxis: {len(sources)} axes can't go to {len(destinations)} places")
     order = [axis for axis in range(x.ndim) if axis not in sources]
@@ -127,7 +127,7 @@ def moveaxis(
     return permute_dims(x, tuple(order))
 
 
-def _normalize(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
+def normalize(axis: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
     """Return axes as distinct numbers from 0 to ndim - 1."""
     axes = axis if isinstance(axis, tuple) else (axis,)
     for a in axes:
@@ -169,7 +169,7 @@ def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> "Tensor":
     """
     result = asarray(x)
     axes = axis if isinstance(axis, tuple) else (axis,)
-    for a in sorted(_normalize(axes, result.ndim + len(axes))):
+    for a in sorted(normalize(axes, result.ndim + len(axes))):
         result = record(_EXPAND_DIMS, (result,), axis=a)
     return result
 

@@ -1,0 +1,104 @@
+"""NumPy's own versions of functions: large arrays, other layouts, mixed data types."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from agrad.backends import CPU
+from agrad.backends.numpy import to_numpy
+
+LAYOUTS = {
+    "contiguous": lambda x: x.copy(),
+    "transposed": lambda x: x.T.copy().T,
+    "every other column": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "backwards": lambda x: x[::-1, ::-1].copy()[::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("dtypes", ["f4 f4", "f8 f8", "f4 f8", "f8 f4", "f2 f4"])
+@pytest.mark.parametrize("x_layout", LAYOUTS)
+@pytest.mark.parametrize("y_layout", LAYOUTS)
+def test_axpy_writes_into_y_whatever_the_layouts(y_layout, x_layout, dtypes):
+    rng = np.random.default_rng(0)
+    for shape in [(3, 4), (1, 200_000), (200_000, 1), (523, 509)]:
+        y, x = (rng.integers(-8, 8, shape).astype(dtype) for dtype in dtypes.split())
+        y, x = LAYOUTS[y_layout](y), LAYOUTS[x_layout](x)
+        expected, kept = y + -0.5 * x, x.copy()  # exact, since all are small multiples of 1/2
+        assert CPU.axpy(-0.5, x, y) is y
+        assert y.dtype == dtypes.split()[0]
+        np.testing.assert_array_equal(y, expected)
+        np.testing.assert_array_equal(x, kept)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 400_000])
+def test_axpy_leaves_no_element_out(size):
+    y = np.arange(size, dtype=np.float64)
+    CPU.axpy(2.0, np.ones(size), y)
+    np.testing.assert_array_equal(y, np.arange(size) + 2.0)
+
+
+def test_axpy_of_an_array_and_itself():
+    y = np.arange(200_000.0)
+    CPU.axpy(-0.5, y, y)
+    np.testing.assert_array_equal(y, np.arange(200_000) / 2)
+
+
+def test_axpy_of_a_large_array_makes_only_a_small_one():
+    x, y = np.ones((2, 2_000_000))
+    tracemalloc.start()
+    CPU.axpy(0.5, x, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < y.nbytes / 8
+
+
+def test_own_copies_views_and_scalars_alone():
+    whole = np.ones((2, 3))
+    assert CPU.own(whole) is whole
+    for view in (whole[0], whole.T, whole[None], np.broadcast_to(whole, (4, 2, 3))):
+        owned = CPU.own(view)
+        assert not np.shares_memory(owned, whole)
+        assert owned.flags.writeable
+        np.testing.assert_array_equal(owned, view)
+    assert type(CPU.own(np.float64(3))) is np.ndarray
+
+
+def test_results_without_dimensions_are_arrays():
+    assert type(CPU.normalize(np.float32(1))) is np.ndarray
+    assert CPU.normalize(np.float32(1)).dtype == np.float32
+
+
+@pytest.mark.parametrize("data", [None, {"a": 1}, [None], [[1, 2], [None, 3]], {1, 2}], ids=repr)
+def test_what_isnt_made_of_numbers_is_refused(data):
+    with pytest.raises((TypeError, ValueError)):
+        CPU.asarray(data)
+
+
+def test_a_list_of_unequal_rows_is_refused():
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        CPU.asarray([[1, 2], [3]])
+
+
+def test_arrays_of_the_host_stay_themselves():
+    array = np.ones(3)
+    assert CPU.asarray(array) is CPU.from_host(array) is CPU.to_host(array) is array
+    assert not np.shares_memory(CPU.asarray(array, copy=True), array)
+    with pytest.raises(ValueError, match="copy"):
+        CPU.asarray(array, dtype=np.float32, copy=False)
+
+
+def test_arrays_brought_from_another_library_can_be_written_to(backend):
+    array = backend.tensor(np.arange(3.0)).to("cpu").data
+    assert type(array) is np.ndarray
+    array += 1
+    np.testing.assert_array_equal(array, [1, 2, 3])
+
+
+def test_arrays_of_other_libraries_become_numpys(backend):
+    if "cupy" in backend.name:
+        pytest.skip("CuPy's arrays don't become NumPy's unasked")
+    values = np.arange(6.0).reshape(2, 3)
+    host = to_numpy(backend.array(values))
+    assert type(host) is np.ndarray
+    np.testing.assert_array_equal(host, values)

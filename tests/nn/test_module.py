@@ -1,0 +1,416 @@
+"""Modules: what is found in them and under which names, their state, and their copies."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import agrad as ag
+from agrad import nn
+from agrad.nn import functional as F
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch isn't installed")
+
+
+def on(backend):
+    """Return a place as `to` takes it."""
+    return backend.tensor(0.0).device
+
+
+class Holder(nn.Module):
+    """A module whose attributes are what it is given."""
+
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+
+def parameter(value=1.0):
+    return ag.Parameter([value])
+
+
+def names(module):
+    return [name for name, _ in module.named_parameters()]
+
+
+# What is found -----------------------------------------------------------------------------------
+
+PLACES = {
+    "an attribute": ({"w": parameter()}, ["w"]),
+    "a module": ({"layer": nn.Linear(2, 1)}, ["layer.weight", "layer.bias"]),
+    "a list": ({"ws": [parameter(), parameter()]}, ["ws.0", "ws.1"]),
+    "a tuple": ({"ws": (parameter(), 3, parameter())}, ["ws.0", "ws.2"]),
+    "a dict": ({"ws": {"one": parameter(), "two": parameter()}}, ["ws.one", "ws.two"]),
+    "a dict with integer keys": ({"ws": {4: parameter()}}, ["ws.4"]),
+    "lists of lists": ({"ws": [[parameter()], [parameter()]]}, ["ws.0.0", "ws.1.0"]),
+    "modules in lists in dicts": (
+        {"parts": {"a": [nn.ReLU(), nn.Linear(2, 1, bias=False)]}},
+        ["parts.a.1.weight"],
+    ),
+    "a ParameterList": ({"ws": nn.ParameterList([parameter(), parameter()])}, ["ws.0", "ws.1"]),
+    "a ModuleList": (
+        {"layers": nn.ModuleList([nn.Linear(2, 1, bias=False)])},
+        ["layers.0.weight"],
+    ),
+    "a Sequential": (
+        {"net": nn.Sequential(nn.ReLU(), nn.Linear(2, 1))},
+        ["net.1.weight", "net.1.bias"],
+    ),
+    "a module in a module": (
+        {"outer": Holder(inner=Holder(w=parameter()))},
+        ["outer.inner.w"],
+    ),
+    "a private attribute": ({"_w": parameter()}, ["_w"]),
+    "nowhere": ({"a": None, "b": 3, "c": "w", "d": ag.Tensor([1.0]), "e": [None, {}, set()]}, []),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_parameters_are_found_in(place):
+    attributes, expected = PLACES[place]
+    module = Holder(**attributes)
+    assert names(module) == expected
+    assert list(module.state_dict()) == expected
+    assert len(list(module.parameters())) == len(expected)
+
+
+def test_parameters_come_in_the_order_in_which_they_were_assigned():
+    module = Holder(b=parameter(), a=nn.Linear(1, 1), c=parameter())
+    assert names(module) == ["b", "a.weight", "a.bias", "c"]
+
+
+def test_what_is_assigned_later_is_found_and_what_is_deleted_is_not():
+    module = Holder(w=parameter())
+    module.late = nn.Linear(1, 1, bias=False)
+    assert names(module) == ["w", "late.weight"]
+    del module.w
+    module.late = None
+    assert names(module) == []
+
+
+def test_a_shared_parameter_is_found_once_and_saved_under_each_of_its_names():
+    w, layer = parameter(), nn.Linear(1, 1)
+    module = Holder(w=w, again=[w], first=layer, second=layer)
+    assert names(module) == ["w", "first.weight", "first.bias"]
+    assert list(module.parameters()) == [w, layer.weight, layer.bias]
+    assert list(module.state_dict()) == [
+        "w", "again.0", "first.weight", "first.bias", "second.weight", "second.bias",
+    ]  # fmt: skip
+    assert list(module.modules()) == [module, layer]
+
+
+def test_modules_are_named_and_each_is_found_once():
+    shared = nn.ReLU()
+    net = nn.Sequential(nn.Linear(2, 2), shared, nn.Sequential(nn.Linear(2, 1), shared))
+    assert [name for name, _ in net.named_modules()] == ["", "0", "1", "2", "2.0"]
+    assert [type(m).__name__ for m in net.modules()] == [
+        "Sequential", "Linear", "ReLU", "Sequential", "Linear",
+    ]  # fmt: skip
+
+
+def test_modules_that_refer_to_each_other_are_found():
+    parent, child = Holder(w=parameter()), Holder(w=parameter())
+    parent.child, child.parent, parent.me = child, parent, parent
+    circle = [child]
+    circle.append(circle)
+    parent.circle = circle
+    assert names(parent) == ["w", "child.w"]
+    assert list(parent.modules()) == [parent, child]
+    assert parent.eval().training is child.training is False
+    parent.load_state_dict(parent.state_dict())
+
+
+@pytest.mark.parametrize("count", [30])
+def test_many_modules_that_know_each_other_are_found_in_no_time(count):
+    modules = [Holder(w=parameter()) for _ in range(count)]
+    for module in modules:
+        module.others = [other for other in modules if other is not module]
+    assert len(list(modules[0].parameters())) == count  # by way of each order they'd take for ever
+    assert len(list(modules[0].modules())) == count
+
+
+@needs_torch
+def test_names_and_shapes_are_pytorchs_for_the_same_structure():
+    def build(nn, parameter):
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale = parameter()
+                self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 2, bias=False)])
+                self.weights = nn.ParameterList([parameter(), parameter()])
+                self.head = nn.Sequential(
+                    nn.Linear(2, 3), nn.ReLU(), nn.Sequential(nn.Tanh(), nn.Linear(3, 1))
+                )
+                self.tied = self.layers[0]
+
+        return Block()
+
+    ours = build(nn, parameter)
+    theirs = build(torch.nn, lambda: torch.nn.Parameter(torch.ones(1)))
+    for method in ("named_parameters", "named_modules"):
+        own, other = (dict(getattr(net, method)()) for net in (ours, theirs))
+        assert list(own) == list(other)
+        if method == "named_parameters":
+            assert [p.shape for p in own.values()] == [tuple(p.shape) for p in other.values()]
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict({name: p.numpy() for name, p in theirs.state_dict().items()})
+    for name, p in theirs.state_dict().items():
+        np.testing.assert_array_equal(ours.state_dict()[name].numpy(), p.numpy())
+
+
+# The lists ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "items", "wrong", "word"),
+    [
+        (nn.ModuleList, [nn.ReLU(), nn.Linear(1, 1), nn.Tanh()], parameter(), "Modules"),
+        (nn.ParameterList, [parameter(), parameter(), parameter()], ag.Tensor([1.0]), "Parameters"),
+    ],
+)
+def test_a_list_of_modules_or_parameters_is_a_list(kind, items, wrong, word):
+    one, two, three = items
+    made = kind([one])
+    assert made.append(two) is made
+    assert made.extend(iter([three])) is made
+    assert len(made) == 3
+    assert list(made) == items
+    assert (made[0], made[-1]) == (one, three)
+    part = made[1:]
+    assert type(part) is kind
+    assert list(part) == [two, three]
+    made[0] = three
+    assert list(made) == [three, two, three]
+    with pytest.raises(IndexError):
+        made[3]
+
+    acts = [made.append, lambda x: made.extend([x]), lambda x: made.__setitem__(0, x)]
+    for act in (*acts, lambda x: kind([x])):
+        with pytest.raises(TypeError, match=f"{kind.__name__} holds {word}, got"):
+            act(wrong)
+    assert list(made) == [three, two, three]
+
+
+def test_sequential_calls_one_after_the_other():
+    class Add(nn.Module):
+        def __init__(self, n):
+            self.n = n
+
+        def forward(self, x):
+            return 10 * x + self.n
+
+    net = nn.Sequential(Add(1), Add(2), Add(3))
+    assert net(0) == 123
+    assert net[1:](0) == 23
+    assert nn.Sequential()(7) == 7
+    with pytest.raises(TypeError, match="Sequential holds Modules, got function"):
+        nn.Sequential(F.relu)
+
+
+def test_a_module_without_forward_says_so():
+    with pytest.raises(NotImplementedError, match=r"Holder must define forward\(\)"):
+        Holder()(1)
+
+
+# Its state ---------------------------------------------------------------------------------------
+
+
+def test_train_and_eval_reach_all_modules():
+    net = Holder(parts=[nn.Sequential(nn.Linear(1, 1)), {"a": nn.ReLU()}])
+    assert all(module.training for module in net.modules())
+    assert net.eval() is net
+    assert not any(module.training for module in net.modules())
+    assert nn.ReLU().training  # others are left alone
+    assert net.train() is net
+    assert all(module.training for module in net.modules())
+    assert not any(module.training for module in net.train(False).modules())
+
+
+def test_zero_grad_forgets_all_gradients(backend):
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)).to(on(backend))
+    net(backend.tensor(np.ones(2, dtype=np.float32))).backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def trained(device, dtype, moves=()):
+    """Return a network after eight steps, moved and cast before the fifth."""
+    ag.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 3, dtype=dtype, device=device))
+    optimizer = ag.optim.MomentumSGD(net.parameters(), lr=0.1, momentum=0.5)
+    x, gold = np.linspace(-1, 1, 8).reshape(2, 4), np.array([0, 2])
+    parameters = list(net.parameters())
+    for i in range(8):
+        if i == 4:
+            for where in moves:
+                assert net.to(where) is net
+        p = parameters[0]
+        inputs = ag.Tensor(x).to(p.dtype).to(p._backend)
+        loss = F.nll(net(inputs), ag.Tensor(gold).to(p._backend))
+        if i != 4:  # there the gradient that moved along is added to
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert all(p is q for p, q in zip(net.parameters(), parameters, strict=True))
+    for p in parameters:
+        assert (p.grad.device, p.velocity.device) == (p.device, p.device)
+        assert (p.grad.dtype, p.velocity.dtype) == (p.dtype, p.dtype)
+    return net
+
+
+def test_a_moved_network_goes_on_training_as_if_it_had_stayed(backend):
+    stayed = trained("cpu", ag.float64)
+    moved = trained("cpu", ag.float64, [on(backend)])
+    assert {p.device for p in moved.parameters()} == {backend.device}
+    for p, q in zip(moved.parameters(), stayed.parameters(), strict=True):
+        assert p.requires_grad
+        np.testing.assert_allclose(backend.numpy(p), q.data, rtol=1e-12)
+    back = trained(on(backend), ag.float64, ["cpu"])
+    assert {p.device for p in back.parameters()} == {"cpu"}
+    for p, q in zip(back.parameters(), stayed.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-12)
+
+
+def test_a_network_cast_to_another_data_type_goes_on_training(backend):
+    stayed = trained("cpu", ag.float64)
+    cast = trained(on(backend), ag.float64, [ag.float32])
+    assert {p.dtype for p in cast.parameters()} == {ag.float32}
+    for p, q in zip(cast.parameters(), stayed.parameters(), strict=True):
+        np.testing.assert_allclose(backend.numpy(p), q.data, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "cuda:x", "float31", "torch"])
+def test_a_move_to_an_unknown_place_changes_nothing(where):
+    net = nn.Linear(2, 1)
+    with pytest.raises(ValueError, match=f"there is no device '{where}'"):
+        net.to(where)
+    assert {(p.device, p.dtype) for p in net.parameters()} == {("cpu", ag.float32)}
+
+
+def test_a_state_dict_is_a_copy(backend):
+    layer = nn.Linear(2, 1).to(on(backend))
+    state = layer.state_dict()
+    before = {name: backend.numpy(value).copy() for name, value in state.items()}
+    assert not any(value.requires_grad for value in state.values())
+    assert {value.device for value in state.values()} == {backend.device}
+    layer(backend.tensor(np.ones(2, dtype=np.float32))).backward()
+    ag.optim.SGD(layer.parameters(), lr=1.0).step()
+    for name, value in state.items():
+        np.testing.assert_array_equal(backend.numpy(value), before[name])
+        assert not np.array_equal(backend.numpy(layer.state_dict()[name]), before[name])
+
+
+def test_a_state_dict_is_loaded_from_any_place_into_the_parameters_own(backend):
+    values = {"weight": np.array([[1.5, -2.0]]), "bias": np.array([0.25])}
+    layer = nn.Linear(2, 1)  # float32, on the CPU
+    kept = list(layer.parameters())
+    for given in (
+        {name: backend.array(value) for name, value in values.items()},
+        {name: backend.tensor(value) for name, value in values.items()},
+        values,
+        {name: value.tolist() for name, value in values.items()},
+    ):
+        ag.nn.init.zero_init(layer.weight)
+        layer.load_state_dict(given)
+        for name, p in layer.named_parameters():
+            assert (p.dtype, p.device, p.requires_grad) == (ag.float32, "cpu", True)
+            np.testing.assert_array_equal(p.data, values[name])
+    assert all(p is q for p, q in zip(layer.parameters(), kept, strict=True))
+
+    layer.to(on(backend)).load_state_dict(nn.Linear(2, 1).state_dict())
+    assert {p.device for p in layer.parameters()} == {backend.device}
+
+
+def test_loaded_values_share_no_memory_with_what_they_came_from():
+    a, b = nn.Linear(2, 1), nn.Linear(2, 1)
+    state = a.state_dict()
+    b.load_state_dict(state)
+    state["weight"].data[...] = 7
+    assert b.weight.tolist() == a.weight.tolist() != [[7, 7]]
+
+
+def test_a_state_that_doesnt_fit_names_all_that_is_wrong_and_changes_nothing():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    before = net.state_dict()
+    wrong = {name: value + 1 for name, value in before.items()}
+    del wrong["0.bias"]
+    wrong["1.weight"] = np.zeros((3, 1))
+    wrong["extra"] = wrong["2.weight"] = np.zeros(1)
+    with pytest.raises(ValueError, match="the entries don't fit this Sequential") as error:
+        net.load_state_dict(wrong)
+    for problem in (
+        "missing: 0.bias",
+        "unexpected: extra",
+        "unexpected: 2.weight",
+        "wrong shape: 1.weight is (1, 3), the entry (3, 1)",
+    ):
+        assert problem in str(error.value)
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.data, before[name].data)
+
+
+# How it looks, and its copies --------------------------------------------------------------------
+
+
+def test_its_repr_shows_what_is_in_it():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 1, bias=False)))
+    assert repr(net) == (
+        "Sequential(\n"
+        "  (0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (1): ReLU()\n"
+        "  (2): Sequential(\n"
+        "    (0): Linear(in_features=3, out_features=1, bias=False)\n"
+        "  )\n"
+        ")"
+    )
+    assert repr(Holder(a=nn.ReLU(), b=3)) == "Holder(\n  (a): ReLU()\n)"
+
+
+@needs_torch
+def test_its_repr_is_pytorchs():
+    def build(nn):
+        return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.ModuleList([nn.Tanh(), nn.Tanh()]))
+
+    ours, theirs = (repr(build(each)).replace("(0-1): 2 x Tanh()", "") for each in (nn, torch.nn))
+    assert ours.replace("(0): Tanh()\n    (1): Tanh()", "") == theirs
+
+
+def test_the_repr_of_modules_that_refer_to_each_other_ends():
+    parent, child = Holder(), Holder()
+    parent.child, child.parent = child, parent
+    assert "(child): Holder(" in repr(parent)
+
+
+COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
+
+
+@pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
+def test_a_copy_of_a_network_is_equal_and_independent(duplicate, backend):
+    net = nn.Sequential(nn.Linear(3, 2), nn.Tanh()).to(on(backend)).eval()
+    net.tied = net[0]
+    x = backend.tensor(np.ones(3, dtype=np.float32))
+    optimizer = ag.optim.MomentumSGD(net.parameters(), lr=0.1, momentum=0.5)
+    F.nll(net(x), 1).backward()
+    optimizer.step()
+
+    twin = duplicate(net)
+    assert type(twin) is type(net)
+    assert not twin.training
+    assert twin.tied is twin[0]
+    assert names(twin) == names(net)
+    for p, q in zip(net.parameters(), twin.parameters(), strict=True):
+        assert p is not q
+        assert (q.name, q.device, q.dtype, q.requires_grad) == (p.name, p.device, p.dtype, True)
+        for a, b in [(p, q), (p.grad, q.grad), (p.velocity, q.velocity)]:
+            np.testing.assert_array_equal(backend.numpy(a), backend.numpy(b))
+    before = backend.numpy(net(x)).copy()
+    np.testing.assert_array_equal(backend.numpy(twin(x)), before)
+    ag.optim.SGD(twin.parameters(), lr=1.0).step()
+    np.testing.assert_array_equal(backend.numpy(net(x)), before)
+    assert not np.array_equal(backend.numpy(twin(x)), before)

@@ -1,0 +1,111 @@
+"""Creating Tensors: the values of NumPy's functions, on the device that was asked for."""
+
+import array_api_compat.numpy as xp
+import numpy as np
+import pytest
+
+import agrad as ag
+
+# What is called, and with what
+CALLS = [
+    ("zeros", (2, 3)),
+    ("zeros", 3),
+    ("ones", ()),
+    ("ones", (0, 2)),
+    ("full", (2,), 1.5),
+    ("full", (2, 2), 7),
+    ("arange", 5),
+    ("arange", 2, 8),
+    ("arange", 2, 3, 0.25),
+    ("arange", 5, 0, -2),
+    ("linspace", 0.0, 1.0, 5),
+    ("linspace", 1.0, 1.0, 1),
+    ("eye", 3),
+    ("eye", 2, 3),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), [(name, args) for name, *args in CALLS])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_are_numpys(backend, name, args, dtype):
+    backend.array(0.0)
+    device = backend.tensor(0.0).device  # from now on agrad knows the device by its name
+    made = getattr(ag, name)(*args, dtype=dtype, device=device)
+    assert (made.dtype, made.device, made.requires_grad) == (dtype, device, False)
+    np.testing.assert_array_equal(
+        backend.numpy(made), getattr(xp, name)(*args, dtype=getattr(xp, dtype)), strict=True
+    )
+
+
+@pytest.mark.parametrize("k", [-1, 0, 2])
+def test_eye_moves_its_diagonal(backend, k):
+    device = backend.tensor(0.0).device
+    made = ag.eye(3, 4, k=k, dtype=ag.float32, device=device)
+    np.testing.assert_array_equal(backend.numpy(made), np.eye(3, 4, k=k))
+
+
+def test_linspace_without_its_end():
+    assert ag.linspace(0.0, 1.0, 4, endpoint=False).tolist() == [0.0, 0.25, 0.5, 0.75]
+
+
+def test_by_default_floats_are_the_librarys_on_the_cpu():
+    for made in (ag.zeros(2), ag.ones(2), ag.linspace(0, 1, 3), ag.eye(2), ag.empty(2)):
+        assert (made.device, made.dtype) == ("cpu", ag.float64)
+    assert ag.arange(3).dtype == ag.int64
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_the_like_functions_take_shape_dtype_and_device(backend, dtype):
+    like = backend.tensor([[1, 2, 3]], dtype=dtype)
+    made = {"zeros_like": 0, "ones_like": 1, "full_like": 5}
+    for name, value in made.items():
+        new = getattr(ag, name)(like, *[value] * (name == "full_like"))
+        assert (new.shape, new.dtype, new.device) == (like.shape, like.dtype, like.device)
+        assert backend.numpy(new).tolist() == [[value] * 3]
+    empty = ag.empty_like(like)
+    assert (empty.shape, empty.dtype, empty.device) == (like.shape, like.dtype, like.device)
+
+
+def test_the_like_functions_can_be_told_another_dtype_or_device(backend):
+    x = backend.tensor([1.0, 2.0])
+    assert ag.ones_like(x, dtype=ag.float32).dtype == ag.float32
+    assert ag.ones_like(x, dtype=ag.float32).device == x.device
+    assert ag.zeros_like(x, device="cpu").device == "cpu"
+
+
+def test_what_is_made_like_a_tensor_requires_no_gradient():
+    x = ag.Tensor([1.0], requires_grad=True)
+    made = [ag.zeros_like(x), ag.ones_like(x), ag.full_like(x, 2.0), ag.empty_like(x)]
+    assert [each.requires_grad for each in made] == [False] * 4
+
+
+def test_empty_has_the_shape_it_was_asked_for():
+    made = ag.empty((2, 0, 3), dtype=ag.float32)
+    assert (made.shape, made.dtype) == ((2, 0, 3), ag.float32)
+
+
+def test_asarray_keeps_a_tensor_in_the_graph():
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    assert ag.asarray(x) is x
+    for same in (ag.asarray(x, copy=True), ag.asarray(x, dtype=ag.float32)):
+        x.grad = None
+        same.backward(ag.ones_like(same))
+        assert x.grad.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("copy", "shares"), [(None, True), (False, True), (True, False)])
+def test_asarray_copies_when_told_to(copy, shares):
+    array = np.ones(3)
+    for source in (array, ag.Tensor(array)):
+        assert np.shares_memory(ag.asarray(source, copy=copy).data, array) is shares
+
+
+def test_asarray_makes_tensors_of_numbers_and_lists():
+    assert ag.asarray(2.5).item() == 2.5
+    assert ag.asarray([[1, 2]], dtype=ag.float32).tolist() == [[1.0, 2.0]]
+    assert ag.asarray([1, 2], dtype=ag.float32).dtype == ag.float32
+
+
+def test_an_unknown_device_is_refused_with_those_that_there_are():
+    with pytest.raises(ValueError, match=r"no device 'gpu'; known are 'cpu', 'cuda'"):
+        ag.zeros(2, device="gpu")
