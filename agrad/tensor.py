@@ -834,6 +834,7 @@ class Parameter(Tensor):
         if dtype is None and isinstance(data, (int, float, list, tuple)):
             dtype = dtypes.get_default_dtype()
         super().__init__(data, dtype=dtype, device=device, requires_grad=requires_grad)
+        self._data = self._backend.writable(self._data)  # optimizers change it in place
         self.name = name
         self._velocity: Tensor | None = None
 

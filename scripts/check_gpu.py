@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import train_mnist
+from tables import markdown_table
 
 import agrad as ag
 from agrad.nn.functional import nll
@@ -149,12 +150,6 @@ def compare(
     return comparisons, speeds
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def report(figures: Figures) -> str:
     """Return the report as Markdown."""
     tests, verdict = figures["tests"], {True: "passed", False: "FAILED"}
@@ -167,13 +162,13 @@ def report(figures: Figures) -> str:
     return "\n\n".join(
         [
             f"# agrad on {figures['machine']['card']}: {verdict[figures['passed']]}",
-            table(["", ""], [list(fact) for fact in figures["machine"].items()]),
+            markdown_table(["", ""], [list(fact) for fact in figures["machine"].items()]),
             f"Tests marked `cuda` {verdict[tests['passed']]}: {tests['summary']}.",
             "The deep ReLU network trained on both devices from the same seed. Of figures that are "
             "many, the last is shown, and the largest difference of all:",
-            table(["run", "", "CPU", "GPU", "difference", "at most", "passed"], compared),
+            markdown_table(["run", "", "CPU", "GPU", "difference", "at most", "passed"], compared),
             "Examples per second:",
-            table(["run", "CPU", "GPU"], speeds),
+            markdown_table(["run", "CPU", "GPU"], speeds),
         ]
     )
 

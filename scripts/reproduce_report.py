@@ -18,6 +18,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each process has a core; b
 
 import numpy as np
 import train_mnist
+from tables import markdown_table
 from train_mnist import Run
 
 import agrad as ag
@@ -66,8 +67,6 @@ def run(experiment: Experiment, seed: int, epochs: int) -> Run:
     for epoch in training:
         result.epochs.append(epoch)
     result.test_accuracy = train_mnist.accuracy(model, data.test)
-    seconds = sum(epoch.seconds for epoch in result.epochs)
-    result.examples_per_second = epochs * len(data.train) / seconds
     return result
 
 
@@ -84,12 +83,6 @@ def reproduced(experiment: Experiment, result: Run) -> bool:
     assert result.test_accuracy is not None
     near = max(deviations(experiment, result)) <= TOLERANCE
     return near and result.test_accuracy >= experiment.least_test
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def section(experiment: Experiment, runs: dict[int, Run]) -> str:
@@ -112,16 +105,15 @@ def section(experiment: Experiment, runs: dict[int, Run]) -> str:
     header += ["Mean Loss", "Best Dev Accuracy", "Train Accuracy"]
     tests = ", ".join(f"{runs[seed].test_accuracy:.2%}" for seed in seeds)
     furthest = max(max(deviations(experiment, result)) for result in runs.values())
-    speed = np.mean([result.examples_per_second for result in runs.values()])
     command = " ".join(["python scripts/train_mnist.py", experiment.arguments]).strip()
     return f"""## {experiment.name}
 
 `{command} --seed {seeds[0]}`
 
-{table(header, rows)}
+{markdown_table(header, rows)}
 
 Test accuracy: the report {experiment.report_test:.2%}; ours {tests}. The loss figures differ from
-the report's by {furthest:.4f} at most. {speed:,.0f} examples per second.
+the report's by {furthest:.4f} at most.
 """
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +145,8 @@ def build(args: argparse.Namespace) -> tuple[ag.nn.Module, ag.optim.Optimizer]:
 
 def progress_bar(steps: list[Any], title: str, show: bool) -> Any:
     """Return the steps with a bar that shows how far they have come."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        sys.exit('the progress bar needs tqdm; install it with: pip install "agrad[train]"')
+    from tqdm import tqdm
+
     return tqdm(steps, title, leave=False, disable=None if show else True, mininterval=0.5)
 
 
@@ -207,6 +206,9 @@ def write(run: Run, args: argparse.Namespace, model: ag.nn.Module, data: Splits)
 def main(argv: list[str] | None = None) -> Run:
     """Train as the command line says."""
     args = parse(argv)
+    for name in ("tqdm", "matplotlib") if args.out else ("tqdm",):  # said now, not after training
+        if find_spec(name) is None:
+            sys.exit(f'train_mnist.py needs {name}; install it with: pip install "agrad[train]"')
     try:
         ag.manual_seed(args.seed)
         model, optimizer = build(args)

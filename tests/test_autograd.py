@@ -144,6 +144,15 @@ def test_a_gradient_can_be_a_tensor_an_array_or_a_list():
         assert x.grad.tolist() == [3.0, 6.0]
 
 
+def test_a_gradient_of_another_dtype_is_cast():
+    x = ag.Tensor([1.0, 2.0], dtype=ag.float32, requires_grad=True)
+    for out in (x, x * 2):
+        for gradient in (np.float64([1.0, 2.0]), [1, 2]):
+            x.grad = None
+            out.backward(gradient, retain_graph=True)
+            assert x.grad.dtype == ag.float32
+
+
 def test_a_gradient_of_another_shape_is_refused():
     x = ag.Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(ValueError, match=r"shape \(2,\), got \(3,\)"):
@@ -329,13 +338,26 @@ def test_a_hook_of_a_leaf_is_called_in_every_pass():
         assert x.grad.item() == expected
 
 
-def test_a_hook_can_change_its_gradient_in_place_only_for_itself():
-    x, y = ag.Tensor([1.0], requires_grad=True), ag.Tensor([1.0], requires_grad=True)
+@pytest.mark.parametrize("on_leaf", [True, False])
+def test_what_a_hook_was_given_is_not_the_gradient_itself(on_leaf):
+    x = ag.Tensor([1.0], requires_grad=True)
+    y = x * 2
+    target = x if on_leaf else y
     kept = []
-    x.register_hook(kept.append)
-    (x + y).backward()
+    target.register_hook(kept.append)
+    target.retain_grad()
+    (y * 3).backward()
+    before = target.grad.tolist()
     kept[0].data[0] = 100.0
-    assert (x.grad.tolist(), y.grad.tolist()) == ([1.0], [1.0])
+    assert target.grad.tolist() == before
+
+
+def test_hooks_in_a_plain_pass_are_not_recorded():
+    x, y = leaf_and_result()
+    seen = []
+    y.register_hook(lambda g: seen.append((g * x).requires_grad))
+    y.backward()
+    assert seen == [False]
 
 
 def test_hooks_in_a_recorded_pass_are_recorded():
@@ -473,25 +495,34 @@ def test_each_thread_records_or_not_on_its_own():
 
 
 def test_a_decorated_function_runs_in_several_threads_at_once():
-    barrier = threading.Barrier(2)
-    results = []
+    """Each thread gets back what it had before, whoever leaves first."""
+    both_inside, one_left = threading.Barrier(2), threading.Event()
+    results = {}
 
     @ag.no_grad()
-    def work():
-        barrier.wait(10)
-        results.append(recorded())
-        barrier.wait(10)
+    def work(name):
+        both_inside.wait(10)
+        if name == "last":
+            one_left.wait(10)
+        results[name, "inside"] = recorded()
 
-    def work_then_look():
-        work()
-        results.append(recorded())
+    def first():
+        work("first")
+        results["first", "after"] = recorded()
+        one_left.set()
 
-    threads = [threading.Thread(target=work_then_look) for _ in range(2)]
+    def last():
+        with ag.no_grad():
+            work("last")
+            results["last", "after"] = recorded()
+
+    threads = [threading.Thread(target=each) for each in (first, last)]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    assert sorted(results) == [False, False, True, True]
+    inside = {("first", "inside"): False, ("last", "inside"): False}
+    assert results == {**inside, ("first", "after"): True, ("last", "after"): False}
 
 
 def test_an_output_requires_a_gradient_when_an_input_does():

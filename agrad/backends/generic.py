@@ -140,6 +140,10 @@ class Backend:
         """Return an array that shares its memory with no other; a copy if that can't be known."""
         return self.library.asarray(array, copy=True)
 
+    def writable(self, array: Array) -> Array:
+        """Return the array itself, or a copy if its library can write to arrays but not to it."""
+        return array
+
     def assign(self, target: Array, value: Array) -> Array:
         """Write `value` into `target` and return it; a new array where writing is forbidden."""
         try:

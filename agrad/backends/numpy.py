@@ -45,7 +45,7 @@ class NumPyBackend(Backend):
         return array
 
     def from_host(self, array: Array) -> Array:
-        return array if array.flags.writeable else array.copy()  # JAX lends its memory to read
+        return self.writable(array)  # JAX lends its memory for reading only
 
     def to_host(self, array: Array) -> Array:
         return array
@@ -56,6 +56,9 @@ class NumPyBackend(Backend):
     def own(self, array: Array) -> Array:
         # A view (its base is another array) or a scalar that some ufunc gave
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
+
+    def writable(self, array: Array) -> Array:
+        return array if array.flags.writeable else array.copy()
 
     def bounds(self, array: Array) -> tuple[int, int]:
         if not array.shape:

@@ -23,11 +23,18 @@ class TorchBackend(Backend):
         return y.add_(x, alpha=alpha)
 
     def getitem(self, x: Array, key: Any) -> Array:
-        return x[key]
+        return x[self._index(key)]
 
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         size = self.zeros(shape, dtype=self.bool).numel()
-        came_from = self.reshape(self.arange(size), shape)[key]
+        came_from = self.reshape(self.arange(size), shape)[self._index(key)]
         result = self.zeros((size,), dtype=values.dtype)
         result.index_add_(0, came_from.reshape(-1), values.reshape(-1))
         return result.reshape(shape)
+
+    def _index(self, key: Any) -> Any:
+        """Return an index with its integers as int64: PyTorch takes uint8 for a mask."""
+        if isinstance(key, tuple):
+            return tuple(self._index(each) for each in key)
+        masks = self.bool, self.int64
+        return key.long() if hasattr(key, "dtype") and key.dtype not in masks else key

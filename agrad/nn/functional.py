@@ -115,13 +115,13 @@ def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
 
 
 def _nll(xp: Any, z: Any, key: Any, scale: float | None) -> Any:
-    losses = -xp.log_softmax(z)[key]
+    losses = -xp.getitem(xp.log_softmax(z), key)
     return losses if scale is None else xp.sum(losses) * scale
 
 
 def _nll_z(xp: Any, g: Any, z: Any, key: Any, scale: float | None) -> Any:
     weight = g[..., None] if scale is None else g * scale
-    ones = xp.ones_like(z[key])
+    ones = xp.ones_like(xp.getitem(z, key))
     return (xp.softmax(z) - xp.scatter_add(ones, key, z.shape)) * weight
 
 
@@ -148,7 +148,8 @@ def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
     Raises
     ------
     ValueError
-        If the shapes don't fit, or a class is out of range.
+        If the shapes don't fit, or a class is out of range (not checked on a GPU, where looking
+        at the classes would hold up the queue).
 
     Examples
     --------
@@ -186,7 +187,8 @@ def cross_entropy(
     Raises
     ------
     ValueError
-        If the shapes don't fit, a class is out of range, or there is no such reduction.
+        If the shapes don't fit, a class is out of range (not checked on a GPU, where looking at
+        the classes would hold up the queue), or there is no such reduction.
 
     Examples
     --------

@@ -35,7 +35,11 @@ MASK = np.array([True, False, True])
 
 # An index into an array of shape (3, 4)
 KEYS = {
-    "number": (1, ...),
+    "number": 1,
+    "number and the rest": (1, ...),
+    "slice of rows": slice(1, 3),
+    "new axis in front": None,
+    "integers alone": REPEATED,
     "negative number": (-1, ...),
     "slice": (slice(1, 3), slice(None)),
     "steps": (slice(None, None, 2), slice(None, None, -2)),
@@ -57,23 +61,33 @@ KEYS = {
 BEYOND_THE_STANDARD = ("integers of a row", "integers and a slice", "mask of rows")
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", KEYS)
-def test_scatter_add_is_the_transpose_of_indexing(kind, dtype, backend, own, plain):
-    if backend.name.startswith("strict") and kind in BEYOND_THE_STANDARD:
+@pytest.fixture(params=KEYS)
+def key(request, backend):
+    """An index as NumPy takes it, and as the library at hand takes it."""
+    if backend.name.startswith("strict") and request.param in BEYOND_THE_STANDARD:
         pytest.skip("the standard has no such index")
-    if backend.name == "torch" and kind == "steps":
+    if backend.name == "torch" and request.param == "steps":
         pytest.skip("PyTorch has no steps backwards")
-    key = KEYS[kind]
-    cells = np.arange(12).reshape(3, 4)[key]
-    values = RNG.normal(size=cells.shape).astype(dtype)
-    expected = np.bincount(cells.ravel(), values.ravel(), minlength=12).reshape(3, 4)
+    key = KEYS[request.param]
 
     def raw(part):
         return backend.array(part) if isinstance(part, np.ndarray) else part
 
-    key = tuple(map(raw, key)) if isinstance(key, tuple) else raw(key)
-    for result in both(own, plain, "scatter_add", backend.array(values), key, (3, 4)):
+    return key, tuple(map(raw, key)) if isinstance(key, tuple) else raw(key)
+
+
+def test_getitem_takes_what_numpy_takes(key, backend, own, plain):
+    x = RNG.normal(size=(3, 4))
+    for result in both(own, plain, "getitem", backend.array(x), key[1]):
+        np.testing.assert_array_equal(backend.numpy(result), x[key[0]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scatter_add_is_the_transpose_of_indexing(key, dtype, backend, own, plain):
+    cells = np.arange(12).reshape(3, 4)[key[0]]
+    values = RNG.normal(size=cells.shape).astype(dtype)
+    expected = np.bincount(cells.ravel(), values.ravel(), minlength=12).reshape(3, 4)
+    for result in both(own, plain, "scatter_add", backend.array(values), key[1], (3, 4)):
         got = backend.numpy(result)
         assert got.dtype == dtype
         np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
