@@ -126,10 +126,13 @@ def test_importing_agrad_imports_nothing_heavy():
 
 def test_importing_agrad_adds_at_most_50_ms_to_importing_numpy():
     code = (
-        "import time, numpy; t = time.perf_counter(); import agrad; print(time.perf_counter() - t)"
+        "from time import perf_counter as now; start = now(); import numpy; between = now(); "
+        "import agrad; print(between - start, now() - between)"
     )
-    seconds = min(float(run(code)) for _ in range(7))
-    assert seconds <= 0.05
+    runs = [[float(seconds) for seconds in run(code).split()] for _ in range(9)]
+    numpy, added = (min(seconds) for seconds in zip(*runs, strict=True))
+    # NumPy takes about 50 ms itself; where a machine is slow or busy, it tells by how much.
+    assert added <= max(0.05, numpy)
 
 
 def test_the_face_only_hands_names_on():

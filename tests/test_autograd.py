@@ -8,6 +8,8 @@ import weakref
 import array_api_strict
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import agrad as ag
 from agrad.autograd import Primitive, record
@@ -50,6 +52,54 @@ def test_what_is_used_twice_gets_both_gradients(backend, function, slope):
     x = backend.tensor([1.5], requires_grad=True)
     function(x).sum().backward()
     assert backend.numpy(x.grad)[0] == pytest.approx(slope(1.5))
+
+
+# Bounded and smooth, of two arguments: what a random graph is made of
+STEPS = [
+    lambda xp, a, b: (a + b) / 2,
+    lambda xp, a, b: xp.sin(a * b),
+    lambda xp, a, b: a * xp.tanh(b),
+    lambda xp, a, b: xp.cos(a) - xp.mean(b) / 2,
+    lambda xp, a, b: xp.flip(a) + b[..., ::-1] * b[..., :1],
+]
+
+
+def run_steps(xp, steps, inputs):
+    """Apply each step to two of the values so far, and sum up a few of the last."""
+    values = list(inputs)
+    for which, i, j in steps:
+        values.append(STEPS[which](xp, values[i % len(values)], values[j % len(values)]))
+    return sum(xp.sum(each) for each in values[-3:])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), *[st.integers(0, 20)] * 2), min_size=1, max_size=10),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_any_graph(steps, needed):
+    """However calls are joined, the gradient is the slope, for those inputs that need one."""
+    arrays = [np.array([0.3, -0.6, 0.7]), np.array([[0.5], [-0.8]]), np.array([0.9])]
+    inputs = [ag.Tensor(x, requires_grad=each) for x, each in zip(arrays, needed, strict=True)]
+    loss = run_steps(ag, steps, inputs)
+    assert loss.requires_grad <= any(needed)
+    if not loss.requires_grad:
+        return
+    for create_graph in (True, False):
+        for x in inputs:
+            x.grad = None
+        loss.backward(create_graph=create_graph)
+        for place, x in enumerate(inputs):
+            if not x.requires_grad:
+                assert x.grad is None
+                continue
+            gradient = np.zeros(x.shape) if x.grad is None else x.grad.data
+            for cell in np.ndindex(x.shape):
+                ends = []
+                for step in (1e-5, -1e-5):
+                    moved = [each.copy() for each in arrays]
+                    moved[place][cell] += step
+                    ends.append(run_steps(np, steps, moved))
+                assert gradient[cell] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-6)
 
 
 def test_doubling_a_thousand_times_takes_a_thousand_steps():
