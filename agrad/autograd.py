@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from itertools import count
 from numbers import Number
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from agrad.backends import CPU, Array, Backend, backend_of
 
@@ -39,6 +39,7 @@ __all__ = [
 
 Rule = Callable[..., Any]
 Saver = Callable[[Array, Sequence[Array], dict[str, Any]], tuple[Any, ...]]
+Function = TypeVar("Function", bound=Callable[..., Any])
 Hook = Callable[["Tensor"], "Tensor | None"]
 
 _next_index = count().__next__  # nodes are numbered in the order in which they are made
@@ -245,6 +246,9 @@ def is_grad_enabled() -> bool:
     return _mode.recording
 
 
+_LATER = 0x20 | 0x80 | 0x200  # the flags of generators, coroutines and async generators
+
+
 class _SetMode(ContextDecorator):
     """A context in which calls of this thread are, or are not, recorded."""
 
@@ -252,6 +256,14 @@ class _SetMode(ContextDecorator):
 
     def __init__(self) -> None:
         self._before: list[bool] = []
+
+    def __call__(self, function: Function) -> Function:
+        if getattr(function, "__code__", None) and function.__code__.co_flags & _LATER:
+            raise TypeError(
+                f"{type(self).__name__} can't decorate a generator or an async function, whose "
+                f"body runs later; write `with {type(self).__name__}():` inside it"
+            )
+        return super().__call__(function)
 
     def _recreate_cm(self) -> "_SetMode":
         return type(self)()  # a decorated function may run in several threads at once

@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any, Literal, NoReturn, Self
 
 from agrad import dtypes, ops
-from agrad.autograd import Hook, Leaf, Node, Variable, run_backward, wrap
+from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, run_backward, wrap
 from agrad.backends import Array, Backend, backend_for, backend_of
 from agrad.ops.data_types import to_array
 from agrad.typing import DTypeLike, Shape, TensorLike
@@ -240,7 +240,11 @@ class Tensor(Variable):
                 "has requires_grad=True, or it was made under no_grad()"
             )
         seed = self._seed(gradient, create_graph)
-        run_backward(self, seed, retain_graph=retain_graph, over=ops if create_graph else None)
+        if create_graph:
+            with enable_grad():
+                run_backward(self, seed, over=ops)
+        else:
+            run_backward(self, seed, retain_graph=retain_graph)
 
     def _seed(self, gradient: TensorLike | None, create_graph: bool) -> Any:
         """Return the gradient to start from, checked."""
@@ -513,6 +517,11 @@ class Tensor(Variable):
 
     def __iter__(self) -> "Iterator[Tensor]":
         return (self[i] for i in range(len(self)))
+
+    def __format__(self, spec: str) -> str:
+        return (
+            format(self.item(), spec) if spec and not self.ndim else object.__format__(self, spec)
+        )
 
     def __repr__(self) -> str:
         host = self._backend.to_host(self._data)

@@ -832,3 +832,24 @@ def test_what_is_no_array_is_refused_by_name(wrong):
     name = type(wrong).__name__
     with pytest.raises(TypeError, match=f"add: expected an array or a number, got {name}"):
         ag.add(ag.Tensor([1.0]), wrong)
+
+
+@pytest.mark.parametrize("mode", [ag.no_grad, ag.enable_grad])
+def test_a_mode_refuses_to_decorate_what_runs_later(mode):
+    def numbers():
+        yield 1
+
+    async def wait():
+        pass
+
+    for function in (numbers, wait):
+        with pytest.raises(TypeError, match=rf"write `with {mode.__name__}\(\):` inside it"):
+            mode()(function)
+
+
+def test_create_graph_records_also_under_no_grad():
+    x = ag.Tensor(3.0, requires_grad=True)
+    y = x**3
+    with ag.no_grad():
+        y.backward(create_graph=True)
+    assert x.grad.requires_grad

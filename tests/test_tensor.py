@@ -564,3 +564,10 @@ def test_a_velocity_of_another_shape_or_place_is_refused():
     for wrong in (ag.zeros(3), ag.Tensor(array_api_strict.zeros(2))):
         with pytest.raises(ValueError, match=r"velocity of a parameter of shape \(2,\) on 'cpu'"):
             p.velocity = wrong
+
+
+def test_a_number_is_formatted_like_a_number():
+    assert f"{ag.Tensor(3.14159):.2f}" == "3.14"
+    assert f"{ag.Tensor(2.0)}" == str(ag.Tensor(2.0))
+    with pytest.raises(TypeError, match="format"):
+        f"{ag.Tensor([1.0, 2.0]):.2f}"

@@ -93,7 +93,10 @@ def backend_for(device: str | Backend) -> Backend:
             if backend.name == device:
                 return backend
     known = ["'cpu'", "'cuda'", "'cuda:<number>'", *(repr(each.name) for each in _seen.values())]
-    raise ValueError(f"there is no device {device!r}; known are {', '.join(known)}")
+    raise ValueError(
+        f"there is no device {device!r}; known are {', '.join(known)}. A library's devices are known "
+        "once a Tensor has been made of an array of it"
+    )
 
 
 def _device_name(device: Any) -> str:

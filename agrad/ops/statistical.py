@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from agrad.autograd import Primitive, record
 from agrad.ops.creation import asarray, full
 from agrad.ops.data_types import astype
-from agrad.ops.elementwise import sqrt
 from agrad.ops.manipulation import concat
 from agrad.typing import DTypeLike, Shape, TensorLike
 
@@ -150,6 +149,15 @@ def var(
     return record(_VAR, (x,), axis=axis, correction=correction, keepdims=keepdims)
 
 
+def _std_x(xp: Any, g: Any, x: Any, out: Any, axis: Axis, correction: float) -> Any:
+    # Of elements that are all equal, the deviation is 0 and so is `out`: 0 / 0 is taken as 0.
+    safe = xp.where(out == 0, xp.ones_like(out), out)
+    return _var_x(xp, g / (2 * safe), x, axis, correction)
+
+
+_STD = Primitive("std", lambda xp, x, **options: xp.sqrt(xp.var(x, **options)), x=_std_x)
+
+
 def std(
     x: TensorLike, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> "Tensor":
@@ -176,13 +184,17 @@ def std(
     -----
     Where all elements are equal, it is 0 and its gradient NaN.
 
+    Notes
+    -----
+    Where all elements are equal, the derivative is taken as 0.
+
     Examples
     --------
     >>> import agrad as ag
     >>> ag.std(ag.Tensor([1.0, 3.0])).item()
     1.0
     """
-    return sqrt(var(x, axis=axis, correction=correction, keepdims=keepdims))
+    return record(_STD, (x,), axis=axis, correction=correction, keepdims=keepdims)
 
 
 def _share_among_equals(xp: Any, g: Any, x: Any, out: Any, axis: Axis) -> Any:

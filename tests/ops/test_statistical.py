@@ -77,3 +77,9 @@ def test_the_correction_counts_less_degrees_of_freedom(backend, correction):
     expected = np.sum((values - values.mean()) ** 2) / (4 - correction)
     assert backend.numpy(ag.var(x, correction=correction)) == pytest.approx(expected)
     assert backend.numpy(ag.std(x, correction=correction)) == pytest.approx(np.sqrt(expected))
+
+
+def test_the_standard_deviation_of_equal_elements_has_a_gradient_of_zero(backend):
+    x = backend.tensor(np.asarray([[2.0, 2.0], [1.0, 3.0]]), requires_grad=True)
+    ag.std(x, axis=1).sum().backward()
+    np.testing.assert_allclose(backend.numpy(x.grad), [[0.0, 0.0], [-0.5, 0.5]])
