@@ -94,8 +94,8 @@ def backend_for(device: str | Backend) -> Backend:
                 return backend
     known = ["'cpu'", "'cuda'", "'cuda:<number>'", *(repr(each.name) for each in _seen.values())]
     raise ValueError(
-        f"there is no device {device!r}; known are {', '.join(known)}. A library's devices are known "
-        "once a Tensor has been made of an array of it"
+        f"there is no device {device!r}; known are {', '.join(known)}. A library's devices are "
+        "known once a Tensor has been made of an array of it"
     )
 
 
