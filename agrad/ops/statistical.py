@@ -182,10 +182,6 @@ def std(
 
     Notes
     -----
-    Where all elements are equal, it is 0 and its gradient NaN.
-
-    Notes
-    -----
     Where all elements are equal, the derivative is taken as 0.
 
     Examples
