@@ -18,11 +18,11 @@ from contextlib import ContextDecorator
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from numbers import Number
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from agrad.backends import CPU, Array, Backend, backend_of
+from agrad.backends import CPU, Array, Backend, backend_of, is_number
+from agrad.dtypes import dtype as as_dtype
 
 if TYPE_CHECKING:
     from agrad.tensor import Tensor
@@ -58,6 +58,8 @@ class Primitive:
         Its name. Without a `forward`, the function of this name in the array library is run.
     forward : callable, optional
         ``forward(xp, *arrays, **options)`` returns the output array.
+    fused : bool
+        Backends may run a version of their own, of the function or of a rule: see their `kernels`.
     variadic : bool
         The function takes any number of arrays, and the one rule serves each of them; it may ask
         for the array's ``position`` among them.
@@ -69,7 +71,8 @@ class Primitive:
     -----
     A rule's further parameters say what is kept for it until the backward pass, by name: an array
     argument, the output ``out``, an option, or only ``<argument>_shape`` or ``<argument>_dtype``.
-    What no rule asks for isn't kept. A rule may return the gradient in the output's shape and
+    What no rule asks for isn't kept. A rule may return ``g`` itself, but no array that was kept. It
+    may return the gradient in the output's shape and
     data type: summing it over broadcast axes, and casting it, is the engine's work.
 
     Examples
@@ -86,6 +89,7 @@ class Primitive:
     __slots__ = (
         "arguments",
         "forward",
+        "fused",
         "has_rules",
         "keeps",
         "name",
@@ -100,11 +104,13 @@ class Primitive:
         forward: Callable[..., Array] | None = None,
         /,
         *,
+        fused: bool = False,
         variadic: bool = False,
         **rules: Rule | None,
     ) -> None:
         self.name = name
         self.forward = forward
+        self.fused = fused
         self.variadic = variadic
         self.arguments = tuple(rules)
         self.rules = tuple(rules.values())
@@ -116,7 +122,18 @@ class Primitive:
         self, position: int, out: Array, arrays: Sequence[Array], options: dict[str, Any]
     ) -> tuple[Any, ...]:
         """Pick out what a rule keeps, and make the function that does it from now on."""
-        self.savers[position] = self._make_saver(self.keeps[position])
+        names = self.keeps[position]
+        own = {"out", *(f"{a}{end}" for a in self.arguments for end in ("", "_shape", "_dtype"))}
+        for name in names:
+            if name not in own and name not in options:
+                raise TypeError(
+                    f"the rule of {self.name} for its argument {self.arguments[position]} asks for "
+                    f"{name!r}, which is none of its arguments ({', '.join(self.arguments)}), nor "
+                    f"'out', nor an option of the call ({', '.join(options) or 'there are none'})"
+                )
+        if self.variadic and self.arguments[0] in names:
+            raise TypeError(f"the rule of {self.name} can't keep its arrays, whose number varies")
+        self.savers[position] = self._make_saver(names)
         return self.savers[position](out, arrays, options)
 
     def _make_saver(self, names: tuple[str, ...]) -> Saver:
@@ -143,8 +160,10 @@ class Primitive:
 
 
 def _parameters(function: Any) -> tuple[str, ...]:
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"a rule must be a plain function, got {function!r}")
     code = function.__code__
-    return cast(tuple[str, ...], code.co_varnames[: code.co_argcount])
+    return code.co_varnames[: code.co_argcount]
 
 
 Edge = tuple["Node | Leaf", int, tuple[Any, ...]]
@@ -158,18 +177,30 @@ class Node:
     been freed.
     """
 
-    __slots__ = ("backend", "dtype", "edges", "hooks", "index", "primitive", "retained", "shape")
+    __slots__ = (
+        "backend",
+        "dtype",
+        "edges",
+        "hooks",
+        "index",
+        "primitive",
+        "retained",
+        "rules",
+        "shape",
+    )
 
     def __init__(
         self,
         primitive: Primitive,
         backend: Backend,
+        rules: tuple[Rule | None, ...],
         out: Array,
         edges: "list[Edge]",
     ) -> None:
         self.index = _next_index()
         self.primitive = primitive
         self.backend = backend
+        self.rules = rules  # bound to the backend
         self.shape = out.shape
         self.dtype = out.dtype
         self.edges: list[Edge] | None = edges
@@ -202,12 +233,12 @@ class Leaf:
 class Variable:
     """The engine's half of a Tensor: an array, its gradient, and how it was made."""
 
-    __slots__ = ("__weakref__", "_backend", "_data", "_node", "grad")
+    __slots__ = ("__weakref__", "_backend", "_data", "_grad", "_node")
 
     _data: Array
     _backend: Backend
     _node: Node | Leaf | None  # a Leaf or a Node if and only if it requires a gradient
-    grad: "Tensor | None"
+    _grad: "Tensor | None"
 
     #: The class of all results; agrad.tensor puts Tensor here when it defines it.
     result_type: ClassVar[type["Variable"]]
@@ -219,7 +250,7 @@ def wrap(data: Array, backend: Backend, node: Node | Leaf | None = None) -> "Ten
     tensor._data = data
     tensor._backend = backend
     tensor._node = node
-    tensor.grad = None
+    tensor._grad = None
     return cast("Tensor", tensor)
 
 
@@ -229,8 +260,12 @@ def wrap(data: Array, backend: Backend, node: Node | Leaf | None = None) -> "Ten
 class _Mode(threading.local):
     recording = True
 
+    def __init__(self) -> None:
+        self.before: list[bool] = []  # what to go back to, innermost last
+
 
 _mode = _Mode()
+_delivery = threading.Lock()  # adding to a grad is reading and writing, which mustn't interleave
 
 
 def is_grad_enabled() -> bool:
@@ -254,8 +289,9 @@ class _SetMode(ContextDecorator):
 
     recording: bool
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def __new__(cls, function: Any = None) -> Any:
+        mode = super().__new__(cls)
+        return mode if function is None else mode(function)  # @no_grad, without parentheses
 
     def __call__(self, function: Function) -> Function:
         if getattr(function, "__code__", None) and function.__code__.co_flags & _LATER:
@@ -265,11 +301,8 @@ class _SetMode(ContextDecorator):
             )
         return super().__call__(function)
 
-    def _recreate_cm(self) -> "_SetMode":
-        return type(self)()  # a decorated function may run in several threads at once
-
     def __enter__(self) -> None:
-        self._before.append(_mode.recording)
+        _mode.before.append(_mode.recording)
         _mode.recording = self.recording
 
     def __exit__(
@@ -278,7 +311,7 @@ class _SetMode(ContextDecorator):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _mode.recording = self._before.pop()
+        _mode.recording = _mode.before.pop()
 
 
 class no_grad(_SetMode):
@@ -361,18 +394,26 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
                 tracked = True
         else:
             if type(x) not in _NUMBERS:
-                if isinstance(x, Number):  # NumPy's scalars: numbers, which no device holds
-                    x = x.item() if hasattr(x, "item") else float(x)  # type: ignore[arg-type]
+                if is_number(x):  # NumPy's scalars: numbers, which no device holds
+                    x = x.item() if hasattr(x, "item") else float(x)
                 else:
                     backend = _backend_of_raw(primitive, inputs, backend, x)
+                    if type(x) is not backend.array_type:
+                        x = backend.asarray(x)  # numpy.matrix and its like become plain arrays
             arrays.append(x)
             parents.append(None)
     if backend is None:  # numbers alone
         backend = CPU
         arrays = [CPU.asarray(x) for x in arrays]
 
-    forward = backend.bound[primitive].forward
-    out = forward(*arrays, **options) if options else forward(*arrays)
+    bound = backend.bound[primitive]
+    forward = bound.forward
+    try:
+        out = forward(*arrays, **options) if options else forward(*arrays)
+    except Exception as error:
+        shapes = ", ".join(str(getattr(x, "shape", x)) for x in arrays)
+        error.add_note(f"(raised in agrad's {primitive.name} of {shapes} on {backend.name!r})")
+        raise
     if type(out) is not backend.array_type:
         out = backend.normalize(out)
     if not (tracked and primitive.has_rules and _mode.recording):
@@ -387,7 +428,7 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
             options["position"], position = position, 0
         if rules[position] is not None:
             edges.append((parent, position, savers[position](out, arrays, options)))
-    return wrap(out, backend, Node(primitive, backend, out, edges) if edges else None)
+    return wrap(out, backend, Node(primitive, backend, bound.rules, out, edges) if edges else None)
 
 
 _NUMBERS = frozenset((bool, int, float, complex))
@@ -409,7 +450,7 @@ def _backend_of_raw(
 def _two_devices(primitive: Primitive, inputs: Sequence[Any]) -> RuntimeError:
     places = []
     for x in inputs:
-        if not isinstance(x, Number):
+        if not is_number(x):
             name = x._backend.name if isinstance(x, Variable) else backend_of(x).name
             if name not in places:
                 places.append(name)
@@ -475,7 +516,7 @@ def run_backward(
             edges = _with_tensors(node, edges)
         elif not retain_graph:
             node.edges = None
-        rules = node.backend.bound[node.primitive].rules if over is None else node.primitive.rules
+        rules = node.rules if over is None else node.primitive.rules
         for parent, position, saved in edges:
             rule: Any = rules[position]
             try:
@@ -506,14 +547,15 @@ def run_backward(
         if tensor._node is not leaf:
             raise RuntimeError(
                 f"a Tensor of shape {leaf.shape} was moved or cast between the forward pass and "
-                "backward(): run the forward pass again"
+                "backward(), or its requires_grad was set anew: run the forward pass again"
             )
         arrived.append((tensor, g))
-    for tensor, g in arrived:
-        if over is not None:
-            tensor.grad = g if tensor.grad is None else tensor.grad + g
-        else:
-            tensor.grad = wrap(_sum_of_own(tensor, g, shared), tensor._backend)
+    with _delivery:
+        for tensor, g in arrived:
+            if over is not None:
+                tensor._grad = _sum_of_own_tensors(tensor, g, shared, over)
+            else:
+                tensor._grad = wrap(_sum_of_own(tensor, g, shared), tensor._backend)
 
 
 def _add(total: Any, part: Any, node: Node | Leaf, over: Any) -> Any:
@@ -536,10 +578,19 @@ def _sum_to(xp: Any, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Sum over the axes that broadcasting added or stretched, and cast to the data type."""
     if g.shape != shape:
         added = g.ndim - len(shape)
+        if added < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[added:], strict=True)):
+            raise ValueError(f"the rule gave shape {g.shape} for an argument of shape {shape}")
         stretched = (i + added for i, n in enumerate(shape) if n == 1 != g.shape[i + added])
         g = xp.sum(g, axis=(*range(added), *stretched), keepdims=True)
         g = xp.reshape(g, shape)
-    return g if g.dtype == dtype else xp.astype(g, dtype)
+    if g.dtype == dtype:
+        return g
+    if as_dtype(g.dtype).is_complex:
+        raise TypeError(
+            "the gradient of a real Tensor came out complex: agrad doesn't differentiate through "
+            "complex numbers"
+        )
+    return xp.astype(g, dtype)
 
 
 def _with_tensors(node: Node, edges: Sequence[Edge]) -> list[Edge]:
@@ -564,17 +615,19 @@ def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
     """Show a gradient to the hooks of its Tensor; what one returns takes its place."""
     assert node.hooks is not None
     for hook in tuple(node.hooks.values()):
-        given = g if over is not None else wrap(g, node.backend)
+        given = g if over is not None else wrap(node.backend.normalize(g), node.backend)
         with enable_grad() if over is not None else no_grad():
             returned = hook(given)
         if returned is None:
             continue
         if not isinstance(returned, Variable):
             raise TypeError(f"a hook must return a Tensor or None, got {type(returned).__name__}")
-        if returned._data.shape != node.shape or returned._backend is not node.backend:
+        wanted = node.backend.name, node.shape, str(node.dtype)
+        got = returned._backend.name, returned._data.shape, str(returned._data.dtype)
+        if got != wanted:
             raise ValueError(
-                f"a hook must return a gradient of shape {node.shape} on {node.backend.name!r}, "
-                f"got one of shape {returned._data.shape} on {returned._backend.name!r}"
+                "a hook must return a gradient on the device {!r}, of shape {} and data type {}; "
+                "got {!r}, {} and {}".format(*wanted, *got)
             )
         g = returned if over is not None else returned._data
     return g
@@ -583,11 +636,21 @@ def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
 def _sum_of_own(tensor: Variable, g: Array, shared: set[int]) -> Array:
     """Add a gradient to what a Tensor's ``grad`` has; the memory is nobody else's."""
     backend = tensor._backend
-    if tensor.grad is not None:
-        g = backend.call(_plus, tensor.grad._data, g)
+    if tensor._grad is not None:
+        g = backend.call(_plus, tensor._grad._data, g)
     elif id(g) in shared:
         g = backend.asarray(g, copy=True)
     else:
         shared.add(id(g))
         g = backend.own(g)
     return g if type(g) is backend.array_type else backend.normalize(g)
+
+
+def _sum_of_own_tensors(tensor: Variable, g: "Tensor", shared: set[int], over: Any) -> "Tensor":
+    """Do the same with gradients that have a graph."""
+    if tensor._grad is not None:
+        return tensor._grad + g
+    if id(g) in shared or g._backend.own(g._data) is not g._data:
+        return cast("Tensor", over.positive(g))
+    shared.add(id(g))
+    return g

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = [
     "DType",
+    "bfloat16",
     "bool",
     "complex64",
     "complex128",
@@ -42,6 +43,8 @@ class DType:
     ----------
     is_floating : bool
         Whether it is a real floating-point type: only such Tensors can require a gradient.
+    is_complex : bool
+        Whether it is a complex type.
     is_integer : bool
         Whether it is a type of integers, with or without a sign.
 
@@ -54,11 +57,12 @@ class DType:
     agrad.float64
     """
 
-    __slots__ = ("is_floating", "is_integer", "name")
+    __slots__ = ("is_complex", "is_floating", "is_integer", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_floating = name.startswith(("float", "bfloat"))
+        self.is_complex = name.startswith("complex")
         self.is_integer = name.startswith(("int", "uint"))
 
     def __eq__(self, other: object) -> Any:

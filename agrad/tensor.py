@@ -66,7 +66,7 @@ class Tensor(Variable):
     ) -> None:
         self._data, self._backend = to_array(data, dtype, device, None)
         self._node = None
-        self.grad = None
+        self._grad = None
         if requires_grad:
             self.requires_grad = True
 
@@ -85,7 +85,9 @@ class Tensor(Variable):
         if isinstance(array, Variable):
             array = array._data
         backend = backend_of(array)
-        if type(array) is not backend.array_type:
+        if array.dtype != self._data.dtype:
+            array = backend.asarray(array)  # texts and dates are refused
+        elif type(array) is not backend.array_type:
             array = backend.normalize(array)  # array * 2 is a scalar in NumPy for no dimensions
         if array.shape != self._data.shape:
             raise ValueError(
@@ -94,11 +96,22 @@ class Tensor(Variable):
         self._replace(array, backend)
 
     def _replace(self, array: Array, backend: Backend) -> None:
-        """Put another array in place of the data; the Tensor stays a leaf if it was one."""
-        moved = backend is not self._backend or array.dtype != self._data.dtype
+        """Put another array in place of the data; a leaf stays one, and its gradient goes along."""
+        old = self._node
+        if backend is self._backend and array.dtype == self._data.dtype:
+            self._data = array
+            return
+        if old is not None and not dtypes.dtype(array.dtype).is_floating:
+            raise TypeError(
+                "a Tensor that requires a gradient must be of a floating-point type, got "
+                f"{dtypes.dtype(array.dtype)!r}"
+            )
         self._data, self._backend = array, backend
-        if moved and self._node is not None:
+        if isinstance(old, Leaf):
             self._node = Leaf(self)
+            self._node.hooks = old.hooks
+        if self._grad is not None:
+            self._grad = self._grad.detach().to(backend).to(array.dtype)
 
     @property
     def shape(self) -> Shape:
@@ -132,7 +145,10 @@ class Tensor(Variable):
     def T(self) -> "Tensor":
         """A matrix with its axes exchanged."""
         if self.ndim != 2:
-            raise ValueError(f".T is for two dimensions, got shape {self.shape}; use .mT")
+            raise ValueError(
+                f".T is for two dimensions, got shape {self.shape}; for stacks of matrices there "
+                "is .mT, for any order of axes agrad.permute_dims"
+            )
         return ops.matrix_transpose(self)
 
     @property
@@ -141,6 +157,26 @@ class Tensor(Variable):
         return ops.matrix_transpose(self)
 
     # Gradients ---------------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """The gradient that `backward` left, of this Tensor's shape, data type and device."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"grad must be a Tensor or None, got {type(value).__name__}; wrap it in Tensor"
+                )
+            wanted, got = [(t.shape, t.dtype, t.device) for t in (self, value)]
+            if got != wanted:
+                raise ValueError(
+                    "grad must be of the Tensor's shape {}, data type {} and device {!r}; got "
+                    "{}, {} and {!r}".format(*wanted, *got)
+                )
+        self._grad = value
 
     @property
     def requires_grad(self) -> bool:
@@ -307,6 +343,8 @@ class Tensor(Variable):
         """
         if self._node is None:
             raise RuntimeError("a hook needs a Tensor that requires a gradient")
+        if not callable(hook):
+            raise TypeError(f"a hook is a function of the gradient, got {hook!r}")
         return RemovableHandle(self._node, hook)
 
     def retain_grad(self) -> None:
@@ -545,7 +583,8 @@ class Tensor(Variable):
                 "use .detach()"
             )
         host = backend_for("cpu").array(self._backend.to_host(self._data))
-        return _rebuild, (type(self), host, self.device, self.requires_grad, self._state())
+        facts = self.device, self.dtype, self.requires_grad
+        return _rebuild, (type(self), host, facts, self._state())
 
     def _state(self) -> dict[str, Any]:
         return {"grad": self.grad}
@@ -773,10 +812,11 @@ def _reshape(xp: Any, x: Array, shape: Shape) -> Array:
 
 
 def _rebuild(
-    kind: type[Tensor], host: Any, device: str, requires_grad: bool, state: dict[str, Any]
+    kind: type[Tensor], host: Any, facts: tuple[str, Any, bool], state: dict[str, Any]
 ) -> Tensor:
     """Return a Tensor from what it was pickled as."""
-    tensor = kind(host, device=device)
+    device, dtype, requires_grad = facts
+    tensor = kind(host, dtype=dtype, device=device)
     tensor.requires_grad = requires_grad
     for name, value in state.items():
         setattr(tensor, name, value)
@@ -807,7 +847,8 @@ class Parameter(Tensor):
     Parameters
     ----------
     data : array, Tensor, number or nested lists
-        The initial values. Lists and numbers become of the default data type (float32).
+        The initial values; they are copied, since a Parameter is changed in place. Lists and
+        numbers become of the default data type (float32).
     name : str, optional
         What it is called in messages.
     dtype, device, requires_grad
@@ -843,7 +884,8 @@ class Parameter(Tensor):
         if dtype is None and isinstance(data, (int, float, list, tuple)):
             dtype = dtypes.get_default_dtype()
         super().__init__(data, dtype=dtype, device=device, requires_grad=requires_grad)
-        self._data = self._backend.writable(self._data)  # optimizers change it in place
+        # Optimizers change it in place, so the memory must be its own.
+        self._data = self._backend.asarray(self._data, copy=True)
         self.name = name
         self._velocity: Tensor | None = None
 
@@ -866,14 +908,23 @@ class Parameter(Tensor):
     def _become(self, new: Tensor) -> None:
         """Take another's values, device and data type, with the gradient and the velocity."""
         self._replace(new._data, new._backend)
-        if self.grad is not None:
-            self.grad = self.grad.detach().to(new._backend).to(new.dtype)
+
+    def _replace(self, array: Array, backend: Backend) -> None:
+        super()._replace(array, backend)
         if self._velocity is not None:
-            self._velocity = self._velocity.to(new._backend).to(new.dtype)
+            self._velocity = self._velocity.to(backend).to(array.dtype)
 
     def _more_facts(self) -> list[str]:
         facts = super()._more_facts()
         return facts if self.name is None else [f"name={self.name!r}", *facts]
+
+    def __iadd__(self, other: TensorLike) -> NoReturn:
+        raise TypeError(
+            "a Parameter can't be changed by +=, -=, *= and the like, since that would leave a new "
+            "Tensor in its name: write p.data += ..., or use an optimizer"
+        )
+
+    __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __iadd__
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "name": self.name, "_velocity": self._velocity}

@@ -186,6 +186,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         device = ag.backends.backend_for(args.device).name
+        if not device.startswith("cuda"):
+            raise ValueError(f"needs a GPU's device, such as 'cuda'; got {args.device!r}")
         facts = machine(device)
     except (ImportError, RuntimeError, ValueError) as error:
         print(f"check_gpu.py: {error}", file=sys.stderr)

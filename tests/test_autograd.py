@@ -423,8 +423,9 @@ def test_hooks_in_a_recorded_pass_are_recorded():
     ("returned", "error", "words"),
     [
         (1.0, TypeError, "must return a Tensor or None, got float"),
-        (ag.Tensor([1.0, 2.0]), ValueError, r"shape \(\) on 'cpu', got one of shape \(2,\)"),
-        (ag.Tensor(array_api_strict.asarray(1.0)), ValueError, "on 'array_api_strict:CPU_DEVICE'"),
+        (ag.Tensor([1.0, 2.0]), ValueError, r"shape \(\) .*; got 'cpu', \(2,\)"),
+        (ag.Tensor(1.0, dtype=ag.float32), ValueError, "data type float64; got .* float32"),
+        (ag.Tensor(array_api_strict.asarray(1.0)), ValueError, "got 'array_api_strict:CPU_DEV"),
     ],
 )
 def test_what_a_hook_may_return(returned, error, words):
@@ -853,3 +854,129 @@ def test_create_graph_records_also_under_no_grad():
     with ag.no_grad():
         y.backward(create_graph=True)
     assert x.grad.requires_grad
+
+
+def test_a_hook_must_be_callable():
+    with pytest.raises(TypeError, match="a function of the gradient, got 5"):
+        ag.Tensor(1.0, requires_grad=True).register_hook(5)
+
+
+def test_a_hook_stays_when_its_leaf_is_cast():
+    seen = []
+    p = ag.Parameter([1.0])
+    p.register_hook(seen.append)
+    p.data = p.data.astype("float64")
+    (p * 2.0).sum().backward()
+    assert len(seen) == 1
+
+
+def test_no_grad_decorates_also_without_parentheses():
+    @ag.no_grad
+    def double(x):
+        return x * 2
+
+    assert not double(ag.Tensor(1.0, requires_grad=True)).requires_grad
+
+
+def test_one_no_grad_may_serve_several_threads():
+    mode, entered, left = ag.no_grad(), threading.Event(), threading.Event()
+
+    def other():
+        with mode:
+            entered.set()
+            left.wait(10)
+
+    thread = threading.Thread(target=other)
+    with ag.enable_grad():
+        thread.start()
+        entered.wait(10)
+        with mode:
+            pass
+        assert ag.is_grad_enabled()
+        left.set()
+        thread.join()
+        assert ag.is_grad_enabled()
+
+
+def test_threads_that_share_a_parameter_lose_no_gradient():
+    x = ag.Tensor(np.zeros(50_000), requires_grad=True)
+
+    def work():
+        for _ in range(50):
+            (x * 1.0).backward(np.ones(50_000))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(x.grad.numpy()) == {200.0}
+
+
+class Matrix(np.ndarray):
+    """Like numpy.matrix: its * is the matrix product."""
+
+    __mul__ = __rmul__ = np.ndarray.__matmul__
+
+
+@pytest.mark.parametrize(
+    "operand", [np.ones((2, 2)).view(Matrix), np.ma.array([[2, 3], [4, 5]], mask=[[0, 1], [0, 0]])]
+)
+def test_numpys_special_arrays_are_taken_as_plain_ones(operand):
+    x = ag.Tensor(np.ones((2, 2)), requires_grad=True)
+    (x * operand).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), np.asarray(operand))
+
+
+@pytest.mark.parametrize("make", [lambda g: (2 * g).T, lambda g: g.reshape(-1), lambda g: g[0]])
+def test_a_rule_that_gives_a_wrong_shape_is_refused(make):
+    turn = Primitive("turn", lambda xp, x: 2 * x, x=lambda xp, g: make(g))
+    x = ag.Tensor(np.ones((2, 3)), requires_grad=True)
+    with pytest.raises(ValueError, match=r"gave shape .* for an argument of shape \(2, 3\)"):
+        record(turn, (x,)).sum().backward()
+    assert x.grad is None
+
+
+def test_a_function_of_ones_own_is_not_taken_for_one_of_agrads():
+    leaky = Primitive(
+        "relu",
+        lambda xp, x: xp.maximum(x, 0.1 * x),
+        x=lambda xp, g, x: xp.where(x > 0, g, 0.1 * g),
+    )
+    x = ag.Tensor([-1.0, 1.0], requires_grad=True)
+    record(leaky, (x,)).sum().backward()
+    assert x.grad.tolist() == [0.1, 1.0]
+
+
+def test_a_rule_that_asks_for_what_there_is_not_says_so():
+    lost = Primitive("lost", lambda xp, x: x, x=lambda xp, g, axis: g)
+    x = ag.Tensor(1.0, requires_grad=True)
+    with pytest.raises(TypeError, match="asks for 'axis', which is none of its arguments"):
+        record(lost, (x,))
+    with pytest.raises(TypeError, match="a rule must be a plain function"):
+        Primitive("bound", x=x.sum)
+    many = Primitive(
+        "many", lambda xp, *arrays: arrays[0], variadic=True, arrays=lambda xp, g, arrays: g
+    )
+    with pytest.raises(TypeError, match="can't keep its arrays"):
+        record(many, (x, x))
+
+
+def test_gradients_with_a_graph_share_no_memory_either():
+    a, b = (ag.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    seed = ag.Tensor([1.0, 1.0])
+    (a + b).backward(seed, create_graph=True)
+    a.grad.data[...] = 7
+    assert b.grad.tolist() == seed.tolist() == [1.0, 1.0]
+
+
+def test_complex_gradients_of_real_tensors_are_refused():
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match="complex numbers"):
+        abs(x * 1j).sum().backward()
+
+
+def test_an_error_of_the_library_says_which_function_and_shapes():
+    with pytest.raises(ValueError, match="mismatch") as caught:
+        ag.matmul(ag.ones((2, 3)), ag.ones((4, 5)))
+    assert "agrad's matmul of (2, 3), (4, 5) on 'cpu'" in caught.value.__notes__[0]

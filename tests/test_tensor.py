@@ -571,3 +571,60 @@ def test_a_number_is_formatted_like_a_number():
     assert f"{ag.Tensor(2.0)}" == str(ag.Tensor(2.0))
     with pytest.raises(TypeError, match="format"):
         f"{ag.Tensor([1.0, 2.0]):.2f}"
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (np.zeros(3), TypeError, "must be a Tensor or None, got ndarray"),
+        (ag.Tensor([1.0]), ValueError, r"shape \(3,\), .*; got \(1,\)"),
+        (ag.Tensor([1.0, 1.0, 1.0], dtype=ag.float32), ValueError, "float64 .* float32"),
+    ],
+)
+def test_grad_takes_only_what_fits(value, error, words):
+    x = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with pytest.raises(error, match=words):
+        x.grad = value
+    assert x.grad is None
+    x.grad = ag.Tensor([1.0, 1.0, 1.0])
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("array", [np.array([1, 2]), np.array([1j, 2j]), np.array(["a", "b"])])
+def test_data_that_requires_a_gradient_stays_floating_point(array):
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"floating-point|numbers"):
+        x.data = array
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_grad_and_velocity_follow_the_data():
+    p = ag.Parameter([1.0, 2.0])
+    (p * p).sum().backward()
+    assert p.velocity.dtype == p.grad.dtype == ag.float32
+    p.data = p.data.astype("float64")
+    assert p.velocity.dtype == p.grad.dtype == ag.float64
+    assert p.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_parameter_has_memory_of_its_own():
+    for source in (np.zeros(3), ag.zeros(3), np.broadcast_to(np.zeros(1), 3)):
+        first, second = ag.Parameter(source), ag.Parameter(source)
+        first.data += 1
+        assert second.tolist() == np.asarray(source).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_parameter_cant_be_changed_by_an_operator_in_place():
+    p = ag.Parameter([1.0])
+    with ag.no_grad(), pytest.raises(TypeError, match=r"write p.data \+= "):
+        p -= 0.1 * p
+    with pytest.raises(TypeError, match=r"write p.data \+= "):
+        p *= 2
+    p.data *= 2
+    assert p.tolist() == [2.0]
+
+
+def test_numbers_of_either_byte_order_are_taken():
+    assert ag.Tensor(np.array([1.0, 2.0], dtype=">f8")).dtype == ag.float64
+    with pytest.raises(TypeError, match="numbers"):
+        ag.Tensor("text")

@@ -8,7 +8,7 @@ from typing import Any
 import array_api_compat
 
 from agrad.backends.generic import Array, Backend, Bound
-from agrad.backends.numpy import CPU, default_rng
+from agrad.backends.numpy import CPU, default_rng, is_number
 
 __all__ = [
     "CPU",
@@ -19,6 +19,7 @@ __all__ = [
     "backend_of",
     "default_rng",
     "is_array",
+    "is_number",
 ]
 
 # Other people's libraries, by library and device, once an array of theirs has been seen

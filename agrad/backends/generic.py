@@ -86,14 +86,15 @@ class Backend:
     def make_bound(self, primitive: Any) -> Bound:
         """Return the calls that this backend makes for a function of agrad and for its rules."""
         name = primitive.name
-        if name in self.kernels:
-            forward = partial(self.kernels[name], self)
+        kernels = self.kernels if primitive.fused else {}
+        if name in kernels:
+            forward = partial(kernels[name], self)
         elif primitive.forward is None:
             forward = getattr(self, name)
         else:
             forward = partial(primitive.forward, self)
         rules = (
-            rule and partial(self.kernels.get(f"{name}.{argument}", rule), self)
+            rule and partial(kernels.get(f"{name}.{argument}", rule), self)
             for argument, rule in zip(primitive.arguments, primitive.rules, strict=True)
         )
         return Bound(self.bind(forward), tuple(rule and self.bind(rule) for rule in rules))
@@ -139,10 +140,6 @@ class Backend:
     def own(self, array: Array) -> Array:
         """Return an array that shares its memory with no other; a copy if that can't be known."""
         return self.library.asarray(array, copy=True)
-
-    def writable(self, array: Array) -> Array:
-        """Return the array itself, or a copy if its library can write to arrays but not to it."""
-        return array
 
     def assign(self, target: Array, value: Array) -> Array:
         """Write `value` into `target` and return it; a new array where writing is forbidden."""

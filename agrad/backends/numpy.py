@@ -1,6 +1,7 @@
 """NumPy: the backend of the device "cpu"."""
 
 import threading
+from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
@@ -42,10 +43,10 @@ class NumPyBackend(Backend):
         array = np.asarray(data, dtype=dtype, copy=copy)
         if array.dtype.kind not in "biufc":  # objects, texts and dates are no numbers
             raise TypeError(f"can't make an array of numbers from {type(data).__name__}: {data!r}")
-        return array
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
     def from_host(self, array: Array) -> Array:
-        return self.writable(array)  # JAX lends its memory for reading only
+        return array if array.flags.writeable else array.copy()  # JAX lends its memory to read
 
     def to_host(self, array: Array) -> Array:
         return array
@@ -56,9 +57,6 @@ class NumPyBackend(Backend):
     def own(self, array: Array) -> Array:
         # A view (its base is another array) or a scalar that some ufunc gave
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
-
-    def writable(self, array: Array) -> Array:
-        return array if array.flags.writeable else array.copy()
 
     def bounds(self, array: Array) -> tuple[int, int]:
         if not array.shape:
@@ -132,7 +130,7 @@ def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
 
 
 def _affine_transform_b(xp: Backend, g: Array) -> Array:
-    return g if g.ndim == 1 else g.reshape(-1, g.shape[-1]).sum(axis=0)
+    return g if g.ndim == 1 else g.sum(axis=tuple(range(g.ndim - 1)))
 
 
 def _relu_x(xp: Backend, g: Array, out: Array) -> Array:
@@ -182,6 +180,11 @@ def to_numpy(array: Any) -> Array:
         return np.from_dlpack(array, device="cpu")
     except (AttributeError, BufferError, RuntimeError, TypeError, ValueError):
         return np.asarray(array)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number, which no device holds: Python's, NumPy's and others'."""
+    return isinstance(value, (Number, np.generic))
 
 
 def default_rng(seed: int | None) -> "np.random.Generator":

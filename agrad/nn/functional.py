@@ -23,6 +23,7 @@ __all__ = [
 _RELU = Primitive(
     "relu",
     lambda xp, x: xp.maximum(x, 0),
+    fused=True,
     x=lambda xp, g, out: xp.where(out > 0, g, xp.zeros_like(g)),
 )
 
@@ -52,7 +53,7 @@ def relu(x: TensorLike, /) -> Tensor:
 
 def _rows(xp: Any, x: Any) -> Any:
     """Return (..., n) as (rows, n)."""
-    return x if x.ndim == 2 else xp.reshape(x, (-1, x.shape[-1]))
+    return x if x.ndim == 2 else xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _affine_W(xp: Any, g: Any, x: Any) -> Any:
@@ -64,6 +65,7 @@ def _affine_W(xp: Any, g: Any, x: Any) -> Any:
 _AFFINE_TRANSFORM = Primitive(
     "affine_transform",
     lambda xp, x, W, b: xp.matmul(x, xp.matrix_transpose(W)) + b,
+    fused=True,
     x=lambda xp, g, W: xp.matmul(g, W),
     W=_affine_W,
     b=lambda xp, g: g,
@@ -125,7 +127,7 @@ def _nll_z(xp: Any, g: Any, z: Any, key: Any, scale: float | None) -> Any:
     return (xp.softmax(z) - xp.scatter_add(ones, key, z.shape)) * weight
 
 
-_NLL = Primitive("nll", _nll, z=_nll_z)
+_NLL = Primitive("nll", _nll, fused=True, z=_nll_z)
 
 
 def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
@@ -164,7 +166,6 @@ def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
 def cross_entropy(
     input: TensorLike,
     target: TensorLike,
-    /,
     *,
     reduction: Literal["mean", "sum", "none"] = "mean",
 ) -> Tensor:

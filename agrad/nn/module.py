@@ -1,12 +1,16 @@
 """Module: what networks are built from."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from reprlib import recursive_repr
+from contextvars import ContextVar
 from typing import Any, Generic, Self, TypeVar, overload
 
+from agrad import dtypes
 from agrad.tensor import Parameter, Tensor
 
 T = TypeVar("T")
+
+# The ids of the modules that the `repr` at work has shown, each with what is in it
+_shown: ContextVar[set[int] | None] = ContextVar("_shown", default=None)
 
 __all__ = ["Module", "ModuleList", "ParameterList", "Sequential"]
 
@@ -69,10 +73,22 @@ class Module:
         """Return what it holds, with the names under which parameters and modules are known."""
         return vars(self).items()
 
-    def _by_every_name(self) -> Iterator[tuple[str, Parameter]]:
-        """Yield the parameters inside, by every name they have."""
-        inside = _walk(self, "", set(), every_name=True)
-        return ((name, p) for name, p in inside if isinstance(p, Parameter))
+    def _by_every_name(self) -> dict[str, Parameter]:
+        """Return the parameters inside, by every name they have.
+
+        Raises
+        ------
+        ValueError
+            If two of them have the same name.
+        """
+        found: dict[str, Parameter] = {}
+        for name, p in _walk(self, "", set(), every_name=True):
+            if isinstance(p, Parameter) and found.setdefault(name, p) is not p:
+                raise ValueError(
+                    f"two parameters in this {type(self).__name__} are named {name!r}; give their "
+                    "attributes or dict keys other names"
+                )
+        return found
 
     def named_modules(self) -> "Iterator[tuple[str, Module]]":
         """Yield this module and those inside, each once, with its dotted name.
@@ -198,12 +214,23 @@ class Module:
         Module
             The module itself.
 
+        Raises
+        ------
+        TypeError
+            If it is a data type that isn't floating-point. Nothing has been changed.
+        ValueError
+            If there is no such device.
+
         Examples
         --------
         >>> import agrad as ag
         >>> ag.nn.Linear(2, 3).to(ag.float64).weight.dtype
         agrad.float64
         """
+        if dtypes.is_dtype(device_or_dtype) and not dtypes.dtype(device_or_dtype).is_floating:
+            raise TypeError(
+                f"to(): parameters must stay floating-point, got {dtypes.dtype(device_or_dtype)!r}"
+            )
         parameters = list(self.parameters())
         moved = [parameter.detach().to(device_or_dtype) for parameter in parameters]
         for parameter, new in zip(parameters, moved, strict=True):
@@ -220,6 +247,11 @@ class Module:
         dict of str to Tensor
             Each on its parameter's device, of its data type. They require no gradient.
 
+        Raises
+        ------
+        ValueError
+            If two parameters have the same name, by dict keys such as 1 and "1".
+
         Examples
         --------
         >>> import agrad as ag
@@ -228,7 +260,7 @@ class Module:
         """
         return {
             name: Tensor(p._backend.asarray(p._data, copy=True))
-            for name, p in self._by_every_name()
+            for name, p in self._by_every_name().items()
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -238,13 +270,16 @@ class Module:
         ----------
         state_dict : mapping of str to Tensor or array
             A value for each parameter, of its shape; it is cast to the parameter's data type and
-            moved to its device.
+            moved to its device. They may be the module's own parameters: all are read first.
 
         Raises
         ------
+        TypeError
+            If it is no mapping.
         ValueError
-            If an entry is missing, unexpected or of the wrong shape. The message names them all,
-            and no parameter has been changed.
+            If an entry is missing, unexpected, of the wrong shape or no array of real numbers. The
+            message names them all, and no parameter has been changed. Also if two parameters have
+            the same name.
 
         Examples
         --------
@@ -254,29 +289,60 @@ class Module:
         >>> bool((a.weight == b.weight).all())
         True
         """
-        own = dict(self._by_every_name())
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                "load_state_dict takes a mapping of names to arrays, as state_dict gives it; got "
+                f"{type(state_dict).__name__}"
+            )
+        own = self._by_every_name()
         problems = [f"missing: {name}" for name in own if name not in state_dict]
         problems += [f"unexpected: {name}" for name in state_dict if name not in own]
         values = {}
-        for name in own.keys() & state_dict.keys():
-            values[name] = Tensor(state_dict[name])
-            given, wanted = values[name].shape, own[name].shape
-            if given != wanted:
-                problems.append(f"wrong shape: {name} is {wanted}, the entry {given}")
+        for name, parameter in own.items():
+            if name not in state_dict:
+                continue
+            entry = state_dict[name]
+            try:
+                value = Tensor(entry)
+            except (TypeError, ValueError):
+                problems.append(f"no array of real numbers: {name} ({type(entry).__name__})")
+                continue
+            if value.dtype.name.startswith("complex"):
+                problems.append(f"no array of real numbers: {name} ({value.dtype})")
+            elif value.shape != parameter.shape:
+                problems.append(
+                    f"wrong shape: {name} is {parameter.shape}, the entry {value.shape}"
+                )
+            values[name] = value
         if problems:
             raise ValueError(
                 f"the entries don't fit this {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
+        copies = []  # all are read before one is written, for they may be each other's values
         for name, value in values.items():
-            parameter = own[name]
-            value = value.to(parameter.device).to(parameter.dtype)
-            parameter.data = parameter._backend.assign(parameter._data, value._data)
+            p = own[name]
+            moved = value.to(p._backend).to(p.dtype)
+            copies.append((p, p._backend.asarray(moved._data, copy=True)))
+        for p, array in copies:
+            p.data = p._backend.assign(p._data, array)
 
-    @recursive_repr("...")
     def __repr__(self) -> str:
-        inside = [f"({name}): {item!r}" for name, item in self._items() if isinstance(item, Module)]
-        lines = "\n".join(inside).replace("\n", "\n  ")
-        return f"{type(self).__name__}({self._settings()}" + (f"\n  {lines}\n)" if lines else ")")
+        name = type(self).__name__
+        inside = [each for key, item in self._items() for each in _outermost(item, key, set())]
+        if not inside:
+            return f"{name}({self._settings()})"
+        shown = _shown.get()
+        if shown is None:  # the outermost module
+            token = _shown.set(set())
+            try:
+                return repr(self)
+            finally:
+                _shown.reset(token)
+        if id(self) in shown:  # modules may refer to each other
+            return f"{name}(...)"
+        shown.add(id(self))
+        lines = "\n".join(f"({key}): {module!r}" for key, module in inside).replace("\n", "\n  ")
+        return f"{name}({self._settings()}\n  {lines}\n)"
 
     def _settings(self) -> str:
         """Return what `repr` shows of the module's own settings."""
@@ -291,18 +357,14 @@ def _walk(
     What was seen isn't entered again, so that modules may refer to each other; where every name is
     wanted, only what it is inside of counts as seen.
     """
-    items: Iterable[tuple[Any, Any]]
+    items: Iterable[tuple[Any, Any]] | None
     if isinstance(item, Module):
         items = item._items()
-    elif isinstance(item, (list, tuple)):
-        items = enumerate(item)
-    elif isinstance(item, dict):
-        items = item.items()
     elif isinstance(item, Parameter):
         items = ()
     else:
-        return
-    if id(item) in seen:
+        items = _contents(item)
+    if items is None or id(item) in seen:
         return
     if every_name:
         seen = seen | {id(item)}
@@ -314,6 +376,22 @@ def _walk(
         yield from _walk(value, f"{name}.{key}" if name else str(key), seen, every_name)
 
 
+def _contents(item: Any) -> Iterable[tuple[Any, Any]] | None:
+    """Return what a plain list, tuple or dict holds, by number or key; None for anything else."""
+    if isinstance(item, (list, tuple)):
+        return enumerate(item)
+    return item.items() if isinstance(item, dict) else None
+
+
+def _outermost(item: Any, name: str, inside: set[int]) -> Iterator[tuple[str, Module]]:
+    """Yield the modules in an attribute's value, but not those inside them."""
+    if isinstance(item, Module):
+        yield name, item
+    elif id(item) not in inside:  # a list may hold itself
+        for key, value in _contents(item) or ():
+            yield from _outermost(value, f"{name}.{key}", inside | {id(item)})
+
+
 class _List(Module, Generic[T]):
     """A list whose items are found under their numbers."""
 
@@ -321,8 +399,12 @@ class _List(Module, Generic[T]):
         self._list: list[T] = []
         self.extend(items)
 
-    def _items(self) -> Iterable[tuple[str, T]]:
-        return ((str(i), item) for i, item in enumerate(self._list))
+    def _items(self) -> Iterable[tuple[str, Any]]:
+        for name, value in vars(self).items():  # a subclass may have attributes of its own
+            if name == "_list":
+                yield from ((str(i), item) for i, item in enumerate(self._list))
+            else:
+                yield name, value
 
     def _check(self, item: T) -> T:
         raise NotImplementedError

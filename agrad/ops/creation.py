@@ -56,7 +56,11 @@ def asarray(
     if isinstance(obj, Variable):  # stays in the graph
         tensor = cast("Tensor", obj) if device is None else to_device(obj, device)
         tensor = tensor if dtype is None else astype(tensor, dtype, copy=False)
-        return positive(tensor) if copy and tensor is obj else tensor
+        if not copy or tensor is not obj:
+            return tensor
+        if tensor.requires_grad:
+            return positive(tensor)
+        return wrap(tensor._backend.asarray(tensor._data, copy=True), tensor._backend)
     return wrap(*to_array(obj, dtype, device, copy))
 
 

@@ -124,4 +124,5 @@ def to_device(x: TensorLike, device: str | Backend, /) -> "Tensor":
     # By hand, because this function's output is not on the device of its input
     edges: list[Edge] = [(tensor._node, 0, (source,))] if tensor._node is not None else []
     recorded = edges and is_grad_enabled()
-    return wrap(moved, target, Node(_TO_DEVICE, target, moved, edges) if recorded else None)
+    rules = target.bound[_TO_DEVICE].rules
+    return wrap(moved, target, Node(_TO_DEVICE, target, rules, moved, edges) if recorded else None)

@@ -160,7 +160,7 @@ def floor_divide(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
 _REMAINDER = Primitive(
     "remainder",
     x1=lambda xp, g: g,
-    x2=lambda xp, g, x1, x2: -g * xp.floor(x1 / x2),
+    x2=lambda xp, g, x1, x2: -g * (x1 // x2),
 )
 
 
@@ -191,17 +191,25 @@ def remainder(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
     return record(_REMAINDER, (x1, x2))
 
 
+def _as_g(xp: Any, x: Any, g: Any) -> Any:
+    """Cast an argument to the gradient's data type: integers would overflow in a formula."""
+    return x if isinstance(x, (int, float)) or x.dtype == g.dtype else xp.astype(x, g.dtype)
+
+
 def _pow_x1(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
-    # x1 ** -1 would make 0 * inf where the exponent is zero, and the derivative is 0 there.
     if isinstance(x2, (int, float)):
         return g * (x2 * x1 ** (x2 - 1 if x2 else 1))
-    return g * (x2 * x1 ** xp.where(x2 == 0, xp.ones_like(x2), x2 - 1))
+    # 0 ** 0 is constantly 1 in its base; the formula would make it 0 * 0 ** -1, which is NaN.
+    x2 = _as_g(xp, x2, g)
+    constant = xp.logical_and(x1 == 0, x2 == 0)
+    return g * (x2 * x1 ** xp.where(constant, xp.ones_like(x2), x2 - 1))
 
 
 def _pow_x2(xp: Any, g: Any, x1: Any, x2: Any, out: Any) -> Any:
     # 0 ** x2 is constantly 0 for x2 > 0, though log(0) is -inf.
     if isinstance(x1, (int, float)):
         return g * out * math.log(x1) if x1 > 0 else g * out * (0.0 if x1 == 0 else math.nan)
+    x1 = _as_g(xp, x1, g)
     zero = x1 == 0
     return g * out * xp.where(zero, xp.zeros_like(x1), xp.log(xp.where(zero, xp.ones_like(x1), x1)))
 
@@ -745,10 +753,16 @@ def atan(x: TensorLike, /) -> "Tensor":
     return record(_ATAN, (x,))
 
 
+def _over_squares(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
+    """Return g * x1 / (x1**2 + x2**2)."""
+    x1, x2 = _as_g(xp, x1, g), _as_g(xp, x2, g)
+    return g * x1 / (x1 * x1 + x2 * x2)
+
+
 _ATAN2 = Primitive(
     "atan2",
-    x1=lambda xp, g, x1, x2: g * x2 / (x1 * x1 + x2 * x2),
-    x2=lambda xp, g, x1, x2: -g * x1 / (x1 * x1 + x2 * x2),
+    x1=lambda xp, g, x1, x2: _over_squares(xp, g, x2, x1),
+    x2=lambda xp, g, x1, x2: -_over_squares(xp, g, x1, x2),
 )
 
 

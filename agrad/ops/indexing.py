@@ -105,12 +105,16 @@ def scatter_add(values: TensorLike, key: Any, shape: Shape, /) -> "Tensor":
 def _raw_key(key: Any, backend: Backend) -> Any:
     """Return an index with raw arrays in it, each on the device of the Tensor it indexes."""
     if type(key) is tuple:
-        return tuple([_raw_key(each, backend) for each in key])
+        return tuple([_raw_part(each, backend) for each in key])
+    return _raw_part(key, backend)
+
+
+def _raw_part(key: Any, backend: Backend) -> Any:
     if isinstance(key, (int, slice)) or key is None or key is ...:
         return key
     if isinstance(key, Integral):  # NumPy's integers, which are numbers on every device
         return int(key)
-    if isinstance(key, list):
+    if isinstance(key, (list, tuple)):
         return backend.asarray(key) if key else backend.asarray(key, dtype=backend.int64)
     if isinstance(key, Variable):
         found, raw = key._backend, key._data
@@ -179,8 +183,12 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> "
 def as_indices(indices: TensorLike, x: "Tensor") -> "Tensor":
     """Return indices as a Tensor on the device of `x`: lists go there, Tensors must be there."""
     if isinstance(indices, (int, list, tuple)):
-        return asarray(indices, device=x.device)
-    found = asarray(indices)
+        dtype = None if indices or indices == 0 else "int64"  # an empty list would be of floats
+        found = asarray(indices, dtype=dtype, device=x.device)
+    else:
+        found = asarray(indices)
+    if not found.dtype.is_integer:
+        raise TypeError(f"indices must be integers, got {found.dtype!r}")
     if found._backend is not x._backend:
         raise RuntimeError(
             f"the Tensor is on {x.device!r} and its indices on {found.device!r}; "

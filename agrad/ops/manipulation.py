@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, record
 from agrad.ops.creation import asarray
-from agrad.ops.elementwise import positive
 from agrad.ops.indexing import as_indices, getitem, take
 from agrad.typing import Shape, TensorLike
 
@@ -46,7 +45,7 @@ def reshape(x: TensorLike, /, shape: int | Shape, *, copy: bool | None = None) -
     """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     result = record(_RESHAPE, (x,), shape=shape)
-    return result if not copy else positive(result)
+    return asarray(result, copy=copy)
 
 
 _PERMUTE_DIMS = Primitive(
@@ -83,7 +82,11 @@ def permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> "Tensor":
     >>> ag.permute_dims(ag.zeros((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    return record(_PERMUTE_DIMS, (x,), axes=tuple(axes))
+    x = asarray(x)
+    axes = normalize(tuple(axes), x.ndim)
+    if len(axes) != x.ndim:
+        raise ValueError(f"permute_dims needs all {x.ndim} axes, got {axes}")
+    return record(_PERMUTE_DIMS, (x,), axes=axes)
 
 
 def moveaxis(

@@ -110,6 +110,7 @@ def mean(x: TensorLike, /, *, axis: Axis = None, keepdims: bool = False) -> "Ten
 def _var_x(xp: Any, g: Any, x: Any, axis: Axis, correction: float) -> Any:
     # d/dx of sum((x - mean)**2) / (n - correction); the mean's own part sums to zero
     degrees = _count(x.shape, axis) - correction
+    degrees = degrees if degrees > 0 else 0
     deviation = x - xp.mean(x, axis=axis, keepdims=True)
     return _keep_axes(xp, g, x.shape, axis) * (2 * deviation) / degrees
 

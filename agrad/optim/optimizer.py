@@ -58,4 +58,4 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients, before the next backward pass adds new ones."""
         for p in self.params:
-            p.grad = None
+            p._grad = None

@@ -34,8 +34,8 @@ class SGD(Optimizer):
     def step(self) -> None:
         """Take one step down the gradient."""
         for p in self.params:
-            if p.grad is not None:
-                p._data = p._backend.axpy(-self.lr, p.grad._data, p._data)
+            if p._grad is not None:
+                p._data = p._backend.axpy(-self.lr, p._grad._data, p._data)
 
 
 class MomentumSGD(Optimizer):
@@ -79,9 +79,9 @@ class MomentumSGD(Optimizer):
     def step(self) -> None:
         """Take one step along the velocity."""
         for p in self.params:
-            if p.grad is not None:
+            if p._grad is not None:
                 v = p.velocity
-                v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p.grad._data)
+                v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p._grad._data)
                 p._data = p._backend.axpy(-self.lr, v._data, p._data)
 
 

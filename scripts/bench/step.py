@@ -129,7 +129,7 @@ def median_times(steps: dict[str, Step], seconds: float) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in steps}
     end = time.perf_counter() + seconds
     i = 0
-    while time.perf_counter() < end:
+    while i == 0 or time.perf_counter() < end:
         for name, step in steps.items():
             for _ in range(10):
                 start = time.perf_counter()
@@ -139,11 +139,27 @@ def median_times(steps: dict[str, Step], seconds: float) -> dict[str, float]:
     return {name: 1e6 * statistics.median(each) for name, each in times.items()}
 
 
-def main() -> None:
+def positive_int(text: str) -> int:
+    """Read a whole number that is at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Read a number above 0."""
+    value = float(text)
+    if not value > 0:  # nor NaN
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 64, 1024])
-    parser.add_argument("--seconds", type=float, default=10, help="per batch size")
-    args = parser.parse_args()
+    parser.add_argument("--batch", type=positive_int, nargs="+", default=[1, 64, 1024])
+    parser.add_argument("--seconds", type=positive_float, default=10, help="per batch size")
+    args = parser.parse_args(argv)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 

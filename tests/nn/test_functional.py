@@ -439,3 +439,10 @@ def test_scores_and_classes_on_two_devices_are_named(backend):
 def test_an_unknown_reduction_is_refused(reduction):
     with pytest.raises(ValueError, match="reduction must be one of mean, sum, none"):
         F.cross_entropy(Tensor([0.0, 0.0]), 1, reduction=reduction)
+
+
+@pytest.mark.parametrize(("x", "W"), [((2, 3), (0, 3)), ((2, 4, 0), (5, 0)), ((0, 3), (2, 3))])
+def test_affine_transform_takes_sizes_of_zero(x, W):
+    tensors = [ag.Tensor(np.ones(shape), requires_grad=True) for shape in (x, W, W[:1])]
+    F.affine_transform(*tensors).sum().backward()
+    assert [t.grad.shape for t in tensors] == [t.shape for t in tensors]

@@ -196,6 +196,29 @@ def test_a_list_of_modules_or_parameters_is_a_list(kind, items, wrong, word):
     assert list(made) == [three, two, three]
 
 
+@pytest.mark.parametrize("kind", [nn.Sequential, nn.ModuleList, nn.ParameterList])
+def test_the_attributes_of_a_kind_of_list_are_found_too(kind):
+    class Own(kind):
+        def __init__(self, *items):
+            self.early = parameter()
+            super().__init__(*items) if kind is nn.Sequential else super().__init__(items)
+            self.extra = nn.Linear(2, 3)
+            self.more = [parameter()]
+
+    item = parameter() if kind is nn.ParameterList else nn.Linear(1, 1, bias=False)
+    own = Own(item)
+    first = "0" if kind is nn.ParameterList else "0.weight"
+    expected = ["early", first, "extra.weight", "extra.bias", "more.0"]
+    assert names(own) == expected
+    assert list(own.state_dict()) == expected
+    assert dict(own.named_modules())["extra"] is own.extra
+    assert "(extra): Linear(" in repr(own)
+    assert not own.eval().extra.training
+    assert len(own) == 1
+    assert list(own) == [item]
+    assert names(copy.deepcopy(own)) == expected
+
+
 def test_sequential_calls_one_after_the_other():
     class Add(nn.Module):
         def __init__(self, n):
@@ -285,6 +308,32 @@ def test_a_network_cast_to_another_data_type_goes_on_training(backend):
         np.testing.assert_allclose(backend.numpy(p), q.data, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (int, "int64"),
+        (bool, "bool"),
+        (complex, "complex128"),
+        (ag.int8, "int8"),
+        (np.uint8, "uint8"),
+        (np.dtype("complex64"), "complex64"),
+        ("int32", "int32"),
+    ],
+)
+def test_parameters_stay_floating_point(dtype, name):
+    net = nn.Sequential(nn.Linear(2, 1), nn.ReLU())
+    before = net.state_dict()
+    with pytest.raises(TypeError, match=f"stay floating-point, got agrad.{name}"):
+        net.to(dtype)
+    with pytest.raises(TypeError, match="floating-point"):
+        nn.ReLU().to(dtype)
+    for parameter, value in zip(net.parameters(), before.values(), strict=True):
+        assert (parameter.dtype, parameter.requires_grad) == (ag.float32, True)
+        np.testing.assert_array_equal(parameter.data, value.data)
+    for wanted in (float, "float16", np.float32):
+        assert {p.dtype for p in net.to(wanted).parameters()} == {ag.Tensor(1.0).to(wanted).dtype}
+
+
 @pytest.mark.parametrize("where", ["nowhere", "cuda:x", "float31", "torch"])
 def test_a_move_to_an_unknown_place_changes_nothing(where):
     net = nn.Linear(2, 1)
@@ -355,6 +404,100 @@ def test_a_state_that_doesnt_fit_names_all_that_is_wrong_and_changes_nothing():
         np.testing.assert_array_equal(value.data, before[name].data)
 
 
+CLASHES = {
+    "a number and its text": ({"d": {1: parameter(), "1": parameter()}}, "d.1"),
+    "dots in keys": ({"d": {"a.b": parameter(), "a": {"b": parameter()}}}, "d.a.b"),
+    "dots in keys of modules": (
+        {"d": {"a.weight": parameter(), "a": nn.Linear(1, 1)}},
+        "d.a.weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CLASHES)
+def test_two_parameters_of_one_name_are_refused(how):
+    attributes, name = CLASHES[how]
+    module = Holder(**attributes)
+    for act in (module.state_dict, lambda: module.load_state_dict({name: np.ones(1)})):
+        with pytest.raises(ValueError, match=f"two parameters .* named '{name}'"):
+            act()
+    assert len(list(module.parameters())) >= 2  # they can still be trained
+
+
+def test_one_parameter_may_have_one_name_twice():
+    w = parameter(3.0)
+    module = Holder(d={1: w, "1": w})
+    assert [value.tolist() for value in module.state_dict().values()] == [[3.0]]
+
+
+@pytest.mark.parametrize("state", [None, "state.npz", [("weight", 1)], 3, np.ones(2)])
+def test_a_state_that_is_no_mapping_is_refused(state):
+    kind = type(state).__name__
+    with pytest.raises(TypeError, match=f"load_state_dict takes a mapping .* got {kind}"):
+        nn.Linear(2, 1).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind"),
+    [
+        (None, "NoneType"),
+        ("some text", "str"),
+        ([[1.0, None]], "list"),
+        ([[1.0], [2.0, 3.0]], "list"),
+        (np.array([["a", "b"]]), "ndarray"),
+        (np.ones((1, 2), dtype=complex), "complex128"),
+        ([[1j, 2]], "complex128"),
+        (ag.Tensor(np.ones((1, 2), dtype="complex64")), "complex64"),
+    ],
+    ids=repr,
+)
+def test_an_entry_that_isnt_made_of_real_numbers_is_named_and_nothing_changed(entry, kind):
+    net = nn.Linear(2, 1)
+    before = net.state_dict()
+    with pytest.raises(ValueError, match="the entries don't fit this Linear") as error:
+        net.load_state_dict({"bias": np.ones(1), "weight": entry, "extra": 1})
+    assert f"no array of real numbers: weight ({kind})" in str(error.value)
+    assert "unexpected: extra" in str(error.value)
+    for name, value in net.state_dict().items():
+        np.testing.assert_array_equal(value.data, before[name].data)
+
+
+def test_entries_may_be_the_modules_own_parameters(backend):
+    net = Holder(a=parameter([1.0, 2.0]), b=parameter([3.0, 4.0])).to(on(backend))
+    for swapped in (
+        lambda: {"a": net.b, "b": net.a},
+        lambda: {"a": net.b.data, "b": net.a.data},
+        lambda: {"a": net.b.detach(), "b": net.a.detach()},
+    ):
+        a, b = net.a.tolist(), net.b.tolist()
+        net.load_state_dict(swapped())
+        assert (net.a.tolist(), net.b.tolist()) == (b, a)
+
+
+def test_a_value_that_cant_be_moved_changes_nothing(monkeypatch):
+    net = Holder(a=parameter(1.0), b=parameter(2.0))
+    was = ag.Tensor.to
+
+    def to(self, where):
+        if self.tolist() == [20.0]:
+            raise RuntimeError("no memory left")
+        return was(self, where)
+
+    monkeypatch.setattr(ag.Tensor, "to", to)
+    with pytest.raises(RuntimeError, match="no memory left"):
+        net.load_state_dict({"a": [10.0], "b": [20.0]})
+    assert (net.a.tolist(), net.b.tolist()) == ([1.0], [2.0])
+
+
+def test_problems_come_in_the_parameters_order():
+    net = nn.Sequential(*(nn.Linear(1, 1) for _ in range(4)))
+    state = {name: np.ones(7) for name in reversed(list(net.state_dict()))}
+    with pytest.raises(ValueError, match="wrong shape") as error:
+        net.load_state_dict(state)
+    lines = str(error.value).splitlines()[1:]
+    assert [line.split()[2] for line in lines] == names(net)
+
+
 # How it looks, and its copies --------------------------------------------------------------------
 
 
@@ -385,6 +528,48 @@ def test_the_repr_of_modules_that_refer_to_each_other_ends():
     parent, child = Holder(), Holder()
     parent.child, child.parent = child, parent
     assert "(child): Holder(" in repr(parent)
+
+
+def test_its_repr_shows_modules_in_lists_tuples_and_dicts_under_their_names():
+    layers = [nn.Linear(2, 3), [nn.ReLU()]]
+    module = Holder(layers=layers, pair=(1, nn.Tanh()), parts={"a": nn.ReLU(), 4: [None]}, n=3)
+    assert repr(module) == (
+        "Holder(\n"
+        "  (layers.0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (layers.1.0): ReLU()\n"
+        "  (pair.1): Tanh()\n"
+        "  (parts.a): ReLU()\n"
+        ")"
+    )
+    assert repr(Holder(inner=module)).count("\n    (") == 4
+    for name, _ in list(module.named_modules())[1:]:
+        assert f"({name}): " in repr(module)
+
+
+def test_its_repr_ends_for_lists_that_hold_themselves_and_modules_that_know_each_other():
+    circle = [nn.ReLU()]
+    circle.append(circle)
+    module = Holder(circle=circle)
+    circle.append({"me": module})
+    assert repr(module) == "Holder(\n  (circle.0): ReLU()\n  (circle.2.me): Holder(...)\n)"
+    assert repr(module) == repr(module)
+
+    modules = [Holder(w=parameter()) for _ in range(30)]
+    for each in modules:
+        each.others = [other for other in modules if other is not each]
+    assert len(repr(modules[0]).splitlines()) < 2000  # by way of each order they'd take for ever
+
+
+def test_its_repr_shows_a_shared_module_under_each_name_and_keeps_to_its_own_repr():
+    class Loud(nn.Module):
+        def __repr__(self):
+            return "LOUD" if not vars(self) else f"LOUD {super().__repr__()}"
+
+    shared, loud = nn.ReLU(), Loud()
+    module = Holder(a=shared, b=[shared], c=loud)
+    assert repr(module) == "Holder(\n  (a): ReLU()\n  (b.0): ReLU()\n  (c): LOUD\n)"
+    loud.back = module
+    assert repr(module).endswith("(c): LOUD Loud(\n    (back): Holder(...)\n  )\n)")
 
 
 COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}

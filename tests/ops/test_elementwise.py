@@ -145,3 +145,29 @@ def test_shapes_that_do_not_broadcast_are_refused(backend):
     with pytest.raises(Exception, match=r"(?i)broadcast|shape|size") as caught:
         backend.tensor([1.0, 2.0]) + backend.tensor([1.0, 2.0, 3.0])
     assert isinstance(caught.value, (ValueError, RuntimeError, TypeError))
+
+
+def test_the_mixed_second_derivative_of_a_power_holds_where_the_exponent_is_zero(backend):
+    base = backend.tensor(np.asarray(2.0), requires_grad=True)
+    exponent = backend.tensor(np.asarray(0.0), requires_grad=True)
+    (base**exponent).backward(create_graph=True)
+    first, exponent.grad = base.grad, None
+    first.backward()
+    assert backend.numpy(exponent.grad) == pytest.approx(1 / 2)  # d(y x**(y-1))/dy = 1/x at y = 0
+
+
+def test_the_remainders_rule_divides_as_its_value_does():
+    x = ag.Tensor(0.1, requires_grad=True)
+    y = ag.remainder(1.0, x)
+    y.backward()
+    assert x.grad.item() == pytest.approx((y.item() - 1.0) / 0.1)  # 1 - n x, with n whole
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32"])
+def test_integers_beside_a_tensor_dont_overflow_in_its_rule(dtype):
+    n = np.iinfo(dtype).max
+    for function in (ag.atan2, lambda a, b: ag.pow(ag.divide(a, a), ag.multiply(b, 1))):
+        x, z = (ag.Tensor([1.5], requires_grad=True) for _ in range(2))
+        function(x, np.array([n], dtype=dtype)).sum().backward()
+        function(z, np.array([float(n)])).sum().backward()
+        np.testing.assert_allclose(x.grad.numpy(), z.grad.numpy(), atol=1e-12)

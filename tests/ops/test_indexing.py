@@ -133,3 +133,16 @@ def test_what_is_taken_twice_gets_both_gradients(backend):
         x.grad = None
         taken.backward(g)
         assert backend.numpy(x.grad).tolist() == [10.0, 0.0, 101.0]
+
+
+def test_a_tuple_within_an_index_is_a_list_of_integers(backend):
+    x = backend.tensor(np.arange(3.0), requires_grad=True)
+    x[((0, 0, 1),)].sum().backward()
+    assert backend.numpy(x.grad).tolist() == [2.0, 1.0, 0.0]
+
+
+def test_indices_must_be_integers(backend):
+    x = backend.tensor(np.arange(3.0))
+    with pytest.raises(TypeError, match="indices must be integers, got"):
+        ag.take(x, [True, False, True], axis=0)
+    assert ag.take(x, [], axis=0).shape == (0,)

@@ -171,6 +171,17 @@ def test_a_gpu_that_isnt_there_is_said_in_one_line(script, card, capsys):
     )
 
 
+@pytest.mark.parametrize("where", ["with a GPU", "without CuPy"])
+def test_a_device_that_is_no_gpu_is_said_in_one_line(where, script, tmp_path, capsys, request):
+    if where == "with a GPU":
+        request.getfixturevalue("card")
+    assert script.main(["--device", "cpu", "--out", str(tmp_path / "out")]) == 2
+    out, err = capsys.readouterr()
+    assert err == "check_gpu.py: needs a GPU's device, such as 'cuda'; got 'cpu'\n"
+    assert out == ""
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.skipif(not why_no_gpu(), reason="there is a GPU")
 def test_the_command_exits_with_2_where_there_is_no_gpu(tmp_path):
     paths = os.pathsep.join(filter(None, [str(SCRIPTS.parent), os.environ.get("PYTHONPATH")]))
