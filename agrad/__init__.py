@@ -1,11 +1,12 @@
 """agrad: automatic differentiation over any array library of the Array API standard."""
 
-from agrad import backends, data, dtypes, models, nn, ops, optim, random
+from agrad import backends, data, dtypes, models, nn, ops, optim, random, transforms
 from agrad.autograd import enable_grad, is_grad_enabled, no_grad
 from agrad.dtypes import *
 from agrad.ops import *
 from agrad.random import manual_seed
 from agrad.tensor import Parameter, Tensor
+from agrad.transforms import *
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,8 @@ __all__ = [
     "ops",
     "optim",
     "random",
+    "transforms",
 ]
 __all__ += dtypes.__all__
 __all__ += ops.__all__
+__all__ += transforms.__all__

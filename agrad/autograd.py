@@ -465,8 +465,13 @@ def _two_devices(primitive: Primitive, inputs: Sequence[Any]) -> RuntimeError:
 
 
 def run_backward(
-    root: Variable, gradient: Any, *, retain_graph: bool = False, over: Any = None
-) -> None:
+    root: Variable,
+    gradient: Any,
+    *,
+    retain_graph: bool = False,
+    over: Any = None,
+    wanted: "Sequence[Node | Leaf] | None" = None,
+) -> "dict[Node | Leaf, Any]":
     """Walk the graph from `root` to its leaves, and add what arrives to their ``grad``.
 
     Parameters
@@ -481,6 +486,14 @@ def run_backward(
     over : namespace, optional
         The namespace that the rules run over, if not the arrays' own library: agrad's, for
         gradients with a graph of their own.
+    wanted : sequence of nodes, optional
+        Walk only as far as these, made one after the other before all that `root` was made from
+        them, and leave every ``grad`` alone.
+
+    Returns
+    -------
+    dict
+        The gradient of each node wanted, None where `root` doesn't depend on it.
 
     Notes
     -----
@@ -497,6 +510,8 @@ def run_backward(
         waiting.append((-root._node.index, root._node))
     arrived: list[tuple[Variable, Any]] = []
     shared = {id(gradient)}  # arrays that someone else may hold
+    found: dict[Node | Leaf, Any] = dict.fromkeys(wanted or ())
+    oldest = min((node.index for node in found), default=0)  # what is older isn't made from these
 
     while waiting:
         node = heappop(waiting)[1]
@@ -504,6 +519,9 @@ def run_backward(
         if node.hooks is not None:
             g = _run_hooks(node, g, over)
             shared.add(id(g))
+        if found and node in found:
+            found[node] = g
+            continue
         if node.retained is not None and (tensor := node.retained()) is not None:
             arrived.append((tensor, g))
         edges = node.edges
@@ -518,6 +536,8 @@ def run_backward(
             node.edges = None
         rules = node.rules if over is None else node.primitive.rules
         for parent, position, saved in edges:
+            if oldest and parent.index < oldest:
+                continue
             rule: Any = rules[position]
             try:
                 part = rule(g, *saved) if over is None else rule(over, g, *saved)
@@ -537,6 +557,9 @@ def run_backward(
                     heappush(waiting, (-parent.index, parent))
 
     # What is left in `gradients` are the leaves.
+    if wanted is not None:
+        found.update((leaf, g) for leaf, g in gradients.items() if leaf in found)
+        return found
     for leaf, g in gradients.items():
         if leaf.hooks is not None:
             g = _run_hooks(leaf, g, over)
@@ -556,6 +579,7 @@ def run_backward(
                 tensor._grad = _sum_of_own_tensors(tensor, g, shared, over)
             else:
                 tensor._grad = wrap(_sum_of_own(tensor, g, shared), tensor._backend)
+    return found
 
 
 def _add(total: Any, part: Any, node: Node | Leaf, over: Any) -> Any:

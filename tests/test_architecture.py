@@ -15,7 +15,18 @@ ROOT = Path(agrad.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 OUTSIDE = [path for path in FILES if "backends" not in path.parts]
 LIBRARIES = {"numpy", "cupy", "torch", "jax", "dask", "array_api_compat", "array_api_strict"}
-HEAVY = ["cupy", "torch", "jax", "dask", "matplotlib", "tqdm", "pooch", "array_api_strict"]
+HEAVY = [
+    "cupy",
+    "torch",
+    "jax",
+    "dask",
+    "matplotlib",
+    "tqdm",
+    "pooch",
+    "optree",
+    "scipy",
+    "array_api_strict",
+]
 
 # The floors of the house: a room imports from those below it. What one floor has several rooms on
 # may know each other, as long as no circle arises; `data` is a house of its own.
@@ -25,7 +36,7 @@ FLOORS = [
     ["autograd"],
     ["ops"],
     ["tensor"],
-    ["random"],
+    ["random", "transforms"],
     ["nn", "optim", "data"],
     ["models"],
 ]
