@@ -379,19 +379,17 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
         If an input is neither a Tensor, nor an array, nor a number.
     """
     backend: Backend | None = None
-    tracked = False
     arrays = []
-    parents = []  # the node of each input, None if it requires no gradient
+    parents: list[tuple[int, Node | Leaf]] = []  # of the inputs that require a gradient
     for x in inputs:
         if isinstance(x, Variable):
             if x._backend is not backend:
                 if backend is not None:
                     raise _two_devices(primitive, inputs)
                 backend = x._backend
-            arrays.append(x._data)
-            parents.append(x._node)
             if x._node is not None:
-                tracked = True
+                parents.append((len(arrays), x._node))
+            arrays.append(x._data)
         else:
             if type(x) not in _NUMBERS:
                 if is_number(x):  # NumPy's scalars: numbers, which no device holds
@@ -401,7 +399,6 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
                     if type(x) is not backend.array_type:
                         x = backend.asarray(x)  # numpy.matrix and its like become plain arrays
             arrays.append(x)
-            parents.append(None)
     if backend is None:  # numbers alone
         backend = CPU
         arrays = [CPU.asarray(x) for x in arrays]
@@ -416,14 +413,12 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
         raise
     if type(out) is not backend.array_type:
         out = backend.normalize(out)
-    if not (tracked and primitive.has_rules and _mode.recording):
+    if not (parents and primitive.has_rules and _mode.recording):
         return wrap(out, backend)
 
     edges: list[Edge] = []
     rules, savers = primitive.rules, primitive.savers
-    for position, parent in enumerate(parents):
-        if parent is None:
-            continue
+    for position, parent in parents:
         if primitive.variadic:
             options["position"], position = position, 0
         if rules[position] is not None:
