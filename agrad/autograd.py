@@ -379,7 +379,7 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
         If an input is neither a Tensor, nor an array, nor a number.
     """
     backend: Backend | None = None
-    arrays = []
+    arrays: list[Array] = []
     parents: list[tuple[int, Node | Leaf]] = []  # of the inputs that require a gradient
     for x in inputs:
         if isinstance(x, Variable):
