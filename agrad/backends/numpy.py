@@ -24,11 +24,13 @@ class _Scratch(threading.local):
     def like(self, array: Array) -> Array:
         """Return a part of the buffer, of the array's shape and data type."""
         key = array.shape, array.dtype
-        if key not in self.views:
+        view = self.views.get(key)
+        if view is None:
             if array.dtype not in self.buffers:
                 self.buffers[array.dtype] = np.empty(_BLOCK, dtype=array.dtype)
-            self.views[key] = self.buffers[array.dtype][: array.size].reshape(array.shape)
-        return self.views[key]
+            view = self.buffers[array.dtype][: array.size].reshape(array.shape)
+            self.views[key] = view
+        return view
 
 
 _scratch = _Scratch()
@@ -133,10 +135,14 @@ def _affine_transform_b(xp: Backend, g: Array) -> Array:
     return g if g.ndim == 1 else g.sum(axis=tuple(range(g.ndim - 1)))
 
 
+_BITS = {2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
+
+
 def _relu_x(xp: Backend, g: Array, out: Array) -> Array:
     # np.where is ten times as slow on signs that can't be foreseen. Bits times 0 or 1, rather than
     # numbers, because an infinite gradient times 0 would be NaN.
-    return (g.view(f"i{g.itemsize}") * (out > 0)).view(g.dtype)
+    dtype = g.dtype
+    return (g.view(_BITS[dtype.itemsize]) * (out > 0)).view(dtype)
 
 
 def _nll(xp: Backend, z: Array, key: Any, scale: float | None) -> Array:
