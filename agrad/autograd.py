@@ -482,8 +482,8 @@ def run_backward(
         The namespace that the rules run over, if not the arrays' own library: agrad's, for
         gradients with a graph of their own.
     wanted : sequence of nodes, optional
-        Walk only as far as these, made one after the other before all that `root` was made from
-        them, and leave every ``grad`` alone.
+        Walk only as far as these, and leave every ``grad`` alone. They must have been made one
+        after the other, before anything was made from them.
 
     Returns
     -------

@@ -1,8 +1,9 @@
 """Tensor and Parameter: an array, its gradient, and how it was made."""
 
+import math
 from collections.abc import Iterator
 from itertools import count
-from typing import Any, Literal, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from agrad import dtypes, ops
 from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, run_backward, wrap
@@ -126,10 +127,7 @@ class Tensor(Variable):
     @property
     def size(self) -> int:
         """The number of elements."""
-        size = 1
-        for length in self._data.shape:
-            size *= length
-        return size
+        return math.prod(self._data.shape)
 
     @property
     def dtype(self) -> dtypes.DType:
@@ -297,9 +295,8 @@ class Tensor(Variable):
             if data.shape:
                 seed = backend.call(_reshape, seed, data.shape)
             return wrap(seed, backend) if create_graph else seed
-        tensor = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
-        if isinstance(gradient, (list, tuple)):
-            tensor = Tensor(gradient, device=self.device)
+        place = self.device if isinstance(gradient, (list, tuple)) else None
+        tensor = gradient if isinstance(gradient, Tensor) else Tensor(gradient, device=place)
         if tensor._backend is not backend:
             raise RuntimeError(
                 f"backward(): the Tensor is on {self.device!r} and the gradient on "
@@ -879,7 +876,7 @@ class Parameter(Tensor):
         name: str | None = None,
         dtype: DTypeLike = None,
         device: str | None = None,
-        requires_grad: Literal[True] | bool = True,
+        requires_grad: bool = True,
     ) -> None:
         if dtype is None and isinstance(data, (int, float, list, tuple)):
             dtype = dtypes.get_default_dtype()

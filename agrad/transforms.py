@@ -129,13 +129,12 @@ class _Run:
 
     def scalar(self, out: Any) -> Tensor:
         """Return a result of the function, which must be a single number."""
-        if not isinstance(out, Tensor) or out.size != 1:
-            shape = f"shape {out.shape}" if isinstance(out, Tensor) else type(out).__name__
+        if self.tensor(out).size != 1:
             raise TypeError(
-                f"{self.name} needs a function whose result is a Tensor of one element, got "
-                f"{shape}; for others there are jacobian and vjp"
+                f"{self.name} needs a function whose result is a Tensor of one element, got shape "
+                f"{out.shape}; for others there are jacobian and vjp"
             )
-        return out
+        return self.tensor(out)
 
     def result(self, out: Any) -> Any:
         """Return what the function gave; without the graph, unless someone outside needs it."""

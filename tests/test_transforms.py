@@ -118,6 +118,17 @@ def test_an_argument_that_plays_no_part_has_a_gradient_of_zero():
     older.backward()  # its graph is untouched
 
 
+def test_what_was_made_before_is_neither_walked_nor_freed():
+    w = ag.Tensor(3.0, requires_grad=True)
+    calls = []
+    square = ag.custom_vjp(lambda xp, w: w * w, w=lambda xp, g, w: calls.append(1) or 2 * g * w)
+    outside = square(w)
+    assert ag.grad(lambda x: outside * x)(2.0).item() == 9.0
+    assert not calls
+    outside.backward()
+    assert w.grad.item() == 6.0
+
+
 def test_a_model_that_is_called_inside_keeps_its_gradients():
     model = ag.models.DeepNetwork(4, 3, hidden_dim=5, n_layers=2, dtype=ag.float64)
     gradient = ag.grad(lambda x: nll(model(x), 1))(ag.Tensor(X))
@@ -131,7 +142,7 @@ def test_a_model_that_is_called_inside_keeps_its_gradients():
     ("function", "argument", "words"),
     [
         (lambda x: x * x, ag.Tensor([1.0, 2.0]), r"one element, got shape \(2,\)"),
-        (lambda x: 1.0, ag.Tensor(1.0), "one element, got float"),
+        (lambda x: 1.0, ag.Tensor(1.0), "gives a Tensor, got float"),
         (lambda x: x * 1.0, ag.Tensor([1]), "floating-point type, got agrad.int64"),
     ],
 )
@@ -156,6 +167,20 @@ def test_one_gradient_inside_another_with_a_variable_of_the_outer():
         return x * ag.grad(lambda y: x * y * y)(x)  # x * 2 x**2
 
     assert ag.grad(outer)(3.0).item() == pytest.approx(54.0)  # 6 x**2
+
+
+def test_a_variable_of_the_outer_alone_links_the_inner_to_it():
+    def outer(w):
+        inner = ag.grad(lambda y: w * y * y)(2.0)  # 4 w, of an argument that is a constant
+        _, tangent = ag.jvp(lambda y: w * w * y, [1.0], [1.0])  # w**2
+        return inner + tangent
+
+    assert ag.grad(outer)(3.0).item() == pytest.approx(4.0 + 6.0)
+
+
+def test_a_product_that_is_made_outside_may_be_differentiated_inside():
+    _, pull = ag.vjp(lambda x: x**3, 2.0)  # 12 u
+    assert ag.grad(lambda u: pull(u)[0] ** 2)(1.0).item() == pytest.approx(288.0)
 
 
 def test_a_gradient_penalty_reaches_the_parameters():

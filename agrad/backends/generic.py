@@ -6,6 +6,7 @@ the standard lacks, here in their generic versions, made of standard functions a
 that can do better has a file of its own next to this one.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -183,8 +184,7 @@ class Backend:
         Where the key names a cell several times, its values add up.
         """
         # Indexing the cells' own numbers with the key tells which cell each value came from.
-        size = _size(shape)
-        cells = self.arange(size)
+        cells = self.arange(math.prod(shape))
         came_from = self.reshape(self.getitem(self.reshape(cells, shape), key), (1, -1))
         zero = self.zeros((), dtype=values.dtype)
         hits = self.where(cells[:, None] == came_from, self.reshape(values, (1, -1)), zero)
@@ -203,13 +203,6 @@ class Backend:
     def to_device(self, array: Array, target: "Backend") -> Array:
         """Return the array's values as an array of another backend."""
         return array if target is self else target.from_host(self.to_host(array))
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def _kind(key: Any) -> str:
