@@ -219,7 +219,7 @@ class Leaf:
     reference cycle arises.
     """
 
-    __slots__ = ("backend", "dtype", "hooks", "index", "shape", "tensor")
+    __slots__ = ("backend", "dtype", "hooks", "index", "is_complex", "shape", "tensor")
 
     def __init__(self, tensor: "Variable") -> None:
         self.index = _next_index()
@@ -227,6 +227,7 @@ class Leaf:
         self.backend = tensor._backend
         self.shape = tensor._data.shape
         self.dtype = tensor._data.dtype
+        self.is_complex = as_dtype(self.dtype).is_complex
         self.hooks: dict[int, Hook] | None = None
 
 
@@ -497,8 +498,13 @@ def run_backward(
     the walk needs, and a chain of any length runs without recursion.
 
     The leaves' ``grad`` are written at the very end: an error on the way leaves them as they were.
+
+    Gradients of complex Tensors are PyTorch's, dL/dRe + i dL/dIm, where users see them. On the way
+    their conjugates travel, for which the rule of every holomorphic function is the one that real
+    numbers have: dL = Re(g dz) gives ``g * x2`` for ``x1 * x2``, without a conjugate.
     """
     assert root._node is not None
+    gradient = _conjugate(gradient, root._node, over)
     gradients: dict[Node | Leaf, Any] = {root._node: gradient}  # the sums so far, of who waits
     waiting: list[tuple[int, Node]] = []
     if isinstance(root._node, Node):
@@ -515,10 +521,10 @@ def run_backward(
             g = _run_hooks(node, g, over)
             shared.add(id(g))
         if found and node in found:
-            found[node] = g
+            found[node] = _conjugate(g, node, over)
             continue
         if node.retained is not None and (tensor := node.retained()) is not None:
-            arrived.append((tensor, g))
+            arrived.append((tensor, _conjugate(g, node, over)))
         edges = node.edges
         if edges is None:
             raise RuntimeError(
@@ -553,13 +559,15 @@ def run_backward(
 
     # What is left in `gradients` are the leaves.
     if wanted is not None:
-        found.update((leaf, g) for leaf, g in gradients.items() if leaf in found)
+        for leaf, g in gradients.items():
+            if leaf in found:
+                found[leaf] = _conjugate(g, leaf, over)
         return found
-    for leaf, g in gradients.items():
+    for leaf, g in cast("dict[Leaf, Any]", gradients).items():
         if leaf.hooks is not None:
             g = _run_hooks(leaf, g, over)
             shared.add(id(g))
-        tensor = cast(Leaf, leaf).tensor()
+        tensor = leaf.tensor()
         if tensor is None or tensor._node is None:
             continue
         if tensor._node is not leaf:
@@ -567,7 +575,7 @@ def run_backward(
                 f"a Tensor of shape {leaf.shape} was moved or cast between the forward pass and "
                 "backward(), or its requires_grad was set anew: run the forward pass again"
             )
-        arrived.append((tensor, g))
+        arrived.append((tensor, _conjugate(g, leaf, over) if leaf.is_complex else g))
     with _delivery:
         for tensor, g in arrived:
             if over is not None:
@@ -575,6 +583,17 @@ def run_backward(
             else:
                 tensor._grad = wrap(_sum_of_own(tensor, g, shared), tensor._backend)
     return found
+
+
+def _conjugate(g: Any, node: Node | Leaf, over: Any) -> Any:
+    """Turn a gradient that travels into one that users see, or back, if it is complex."""
+    if not as_dtype(node.dtype).is_complex:
+        return g
+    return over.conj(g) if over is not None else node.backend.call(_conj, g)
+
+
+def _conj(xp: Any, x: Array) -> Array:
+    return xp.conj(x)
 
 
 def _add(total: Any, part: Any, node: Node | Leaf, over: Any) -> Any:
@@ -604,11 +623,8 @@ def _sum_to(xp: Any, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         g = xp.reshape(g, shape)
     if g.dtype == dtype:
         return g
-    if as_dtype(g.dtype).is_complex:
-        raise TypeError(
-            "the gradient of a real Tensor came out complex: agrad doesn't differentiate through "
-            "complex numbers"
-        )
+    if as_dtype(g.dtype).is_complex and not as_dtype(dtype).is_complex:
+        g = xp.real(g)  # dL = Re(g dx) = Re(g) dx
     return xp.astype(g, dtype)
 
 
@@ -634,7 +650,8 @@ def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
     """Show a gradient to the hooks of its Tensor; what one returns takes its place."""
     assert node.hooks is not None
     for hook in tuple(node.hooks.values()):
-        given = g if over is not None else wrap(node.backend.normalize(g), node.backend)
+        seen = _conjugate(g, node, over)
+        given = seen if over is not None else wrap(node.backend.normalize(seen), node.backend)
         with enable_grad() if over is not None else no_grad():
             returned = hook(given)
         if returned is None:
@@ -648,7 +665,7 @@ def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
                 "a hook must return a gradient on the device {!r}, of shape {} and data type {}; "
                 "got {!r}, {} and {}".format(*wanted, *got)
             )
-        g = returned if over is not None else returned._data
+        g = _conjugate(returned if over is not None else returned._data, node, over)
     return g
 
 

@@ -42,9 +42,11 @@ class DType:
     Attributes
     ----------
     is_floating : bool
-        Whether it is a real floating-point type: only such Tensors can require a gradient.
+        Whether it is a real floating-point type.
     is_complex : bool
         Whether it is a complex type.
+    is_differentiable : bool
+        Whether it is one of these two: only such Tensors can require a gradient.
     is_integer : bool
         Whether it is a type of integers, with or without a sign.
 
@@ -57,12 +59,13 @@ class DType:
     agrad.float64
     """
 
-    __slots__ = ("is_complex", "is_floating", "is_integer", "name")
+    __slots__ = ("is_complex", "is_differentiable", "is_floating", "is_integer", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_floating = name.startswith(("float", "bfloat"))
         self.is_complex = name.startswith("complex")
+        self.is_differentiable = self.is_floating or self.is_complex
         self.is_integer = name.startswith(("int", "uint"))
 
     def __eq__(self, other: object) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Self
 
 from agrad import dtypes, ops
 from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, run_backward, wrap
-from agrad.backends import Array, Backend, backend_for, backend_of
+from agrad.backends import Array, Backend, backend_for, backend_of, numpy_functions
 from agrad.ops.data_types import to_array
 from agrad.typing import DTypeLike, Shape, TensorLike
 
@@ -54,9 +54,6 @@ class Tensor(Variable):
 
     __slots__ = ()
 
-    # NumPy's arrays leave `array * tensor` to the Tensor.
-    __array_ufunc__ = None
-
     def __init__(
         self,
         data: Any,
@@ -102,7 +99,7 @@ class Tensor(Variable):
         if backend is self._backend and array.dtype == self._data.dtype:
             self._data = array
             return
-        if old is not None and not dtypes.dtype(array.dtype).is_floating:
+        if old is not None and not dtypes.dtype(array.dtype).is_differentiable:
             raise TypeError(
                 "a Tensor that requires a gradient must be of a floating-point type, got "
                 f"{dtypes.dtype(array.dtype)!r}"
@@ -189,7 +186,7 @@ class Tensor(Variable):
             raise RuntimeError(
                 "requires_grad can't be taken from the result of a function; use .detach()"
             )
-        if value and not self.dtype.is_floating:
+        if value and not self.dtype.is_differentiable:
             raise TypeError(
                 "only a Tensor of a floating-point type can require a gradient, got "
                 f"{self.dtype!r}; cast it first, with .to(agrad.float32)"
@@ -283,7 +280,7 @@ class Tensor(Variable):
     def _seed(self, gradient: TensorLike | None, create_graph: bool) -> Any:
         """Return the gradient to start from, checked."""
         data, backend = self._data, self._backend
-        if gradient is None or isinstance(gradient, (int, float)):
+        if gradient is None or isinstance(gradient, (int, float, complex)):
             if data.shape and self.size != 1:
                 raise RuntimeError(
                     f"backward() on a Tensor of shape {self.shape} needs a gradient of that shape; "
@@ -291,6 +288,12 @@ class Tensor(Variable):
                     ".mean() before backward()"
                 )
             value = 1.0 if gradient is None else gradient
+            if self.dtype.is_complex and gradient is None:
+                raise RuntimeError(
+                    f"backward() on a Tensor of {self.dtype} needs a gradient: only for a real "
+                    "number is it 1 by default. Perhaps you meant abs(), agrad.real or agrad.imag "
+                    "before backward()"
+                )
             seed = backend.asarray(value, dtype=data.dtype)
             if data.shape:
                 seed = backend.call(_reshape, seed, data.shape)
@@ -712,6 +715,18 @@ class Tensor(Variable):
             "a Tensor can't be assigned into, since that isn't recorded: write "
             "agrad.where(mask, value, t), or t.data[...] = value where no gradient is wanted"
         )
+
+    # NumPy's own functions -----------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Answer ``np.exp(t)``, ``array * t`` and the like with agrad's functions."""
+        return numpy_functions.call_ufunc(ops, ufunc, method, inputs, options)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Answer ``np.sum(t)``, ``np.concatenate([t, t])`` and the like with agrad's functions."""
+        return numpy_functions.call_function(ops, function, args, kwargs)
 
     # Functions that PyTorch and NumPy have as methods too ----------------------------------------
 

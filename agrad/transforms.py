@@ -95,7 +95,7 @@ class _Run:
 
     def _as_tensor(self, x: Any) -> Tensor:
         tensor = ops.asarray(x)
-        if not tensor.dtype.is_floating:
+        if not tensor.dtype.is_differentiable:
             raise TypeError(
                 f"{self.name} needs arguments of a floating-point type, got {tensor.dtype!r}; give "
                 "argnums for those to differentiate, or cast it"
@@ -133,6 +133,15 @@ class _Run:
             raise TypeError(
                 f"{self.name} needs a function whose result is a Tensor of one element, got shape "
                 f"{out.shape}; for others there are jacobian and vjp"
+            )
+        return self.real(out)
+
+    def real(self, out: Any) -> Tensor:
+        """Return a result of the function, which must not be complex."""
+        if self.tensor(out).dtype.is_complex:
+            raise TypeError(
+                f"{self.name} needs a function whose result is real, got {out.dtype}; take "
+                "agrad.real, agrad.imag or agrad.abs of it, or use vjp or jvp"
             )
         return self.tensor(out)
 
@@ -336,7 +345,7 @@ def vjp(
 
 
 def _inner(tensors: Sequence[Tensor], vectors: Sequence[Any], name: str) -> Tensor:
-    """Return the sum of all products of the elements of two lists of Tensors."""
+    """Return the sum of all products of the elements of two lists of Tensors, its real part."""
     if len(tensors) != len(vectors):
         raise ValueError(f"expected {len(tensors)} {name}s, got {len(vectors)}")
     total: Any = 0.0
@@ -344,7 +353,12 @@ def _inner(tensors: Sequence[Tensor], vectors: Sequence[Any], name: str) -> Tens
         vector = ops.asarray(vector)
         if vector.shape != tensor.shape:
             raise ValueError(f"the {name} must be of shape {tensor.shape}, got {vector.shape}")
-        total = total + ops.sum(tensor * vector)
+        if tensor.dtype.is_complex:
+            total = total + ops.sum(ops.real(ops.conj(vector) * tensor))
+        elif vector.dtype.is_complex:
+            raise TypeError(f"the {name} of a Tensor of {tensor.dtype} can't be complex")
+        else:
+            total = total + ops.sum(tensor * vector)
     return ops.asarray(total)
 
 
@@ -453,9 +467,10 @@ def jacobian(
     def derivative(*args: Any, **kwargs: Any) -> Tensor:
         run = _Run("jacobian", [args[argnum]])
         (x,) = run.inputs
+        run.real(x)
         args_ = list(args)
         args_[argnum] = x
-        out = run.tensor(run.call(function, *args_, **kwargs))
+        out = run.real(run.call(function, *args_, **kwargs))
         shape = (*out.shape, *x.shape)
         if not out.size or not x.size:
             return ops.zeros(shape, dtype=x.dtype, device=x.device)

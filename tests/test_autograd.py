@@ -970,10 +970,29 @@ def test_gradients_with_a_graph_share_no_memory_either():
     assert b.grad.tolist() == seed.tolist() == [1.0, 1.0]
 
 
-def test_complex_gradients_of_real_tensors_are_refused():
-    x = ag.Tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(TypeError, match="complex numbers"):
-        abs(x * 1j).sum().backward()
+def test_the_gradient_of_a_real_tensor_is_real_though_it_went_through_complex_numbers():
+    x = ag.Tensor([1.0, -2.0], requires_grad=True)
+    abs(x * 1j).sum().backward()
+    assert (x.grad.dtype, x.grad.tolist()) == (ag.float64, [1.0, -1.0])
+
+
+def test_complex_gradients_are_dl_dre_plus_i_dl_dim():
+    z = ag.Tensor([3 + 4j], requires_grad=True)
+    seen = []
+    z.register_hook(lambda g: seen.append(g.tolist()))
+    doubled = z * 2j
+    doubled.retain_grad()
+    ag.imag(doubled).sum().backward()  # 2 Re(z)
+    assert (z.grad.tolist(), doubled.grad.tolist()) == ([2 + 0j], [1j])
+    assert seen == [z.grad.tolist()]
+
+
+def test_backward_from_a_complex_tensor_needs_a_gradient():
+    z = ag.Tensor(3 + 4j, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"complex128 needs a gradient.*agrad\.real"):
+        (z * z).backward()
+    (z * z).backward(1j)
+    assert z.grad.item() == 1j * (6 - 8j)
 
 
 def test_an_error_of_the_library_says_which_function_and_shapes():

@@ -73,7 +73,11 @@ class CuPyBackend(Backend):
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         with self.device:
             result = cupy.zeros(shape, dtype=values.dtype)
-            cupy.add.at(result, key, values)
+            if result.dtype.kind == "c":  # whose parts CuPy adds, but not the whole
+                cupy.add.at(result.real, key, values.real)
+                cupy.add.at(result.imag, key, values.imag)
+            else:
+                cupy.add.at(result, key, values)
         return result
 
     def to_device(self, array: Array, target: Backend) -> Array:

@@ -40,6 +40,12 @@ class TorchBackend(Backend):
     def positive(self, x: Array) -> Array:
         return x.clone()  # PyTorch's own returns x itself
 
+    def conj(self, x: Array) -> Array:
+        return self.library.conj_physical(x)  # its conj only marks the array, which DLPack refuses
+
+    def imag(self, x: Array) -> Array:
+        return self.library.imag(x).resolve_neg()
+
     def where(self, condition: Any, x1: Any, x2: Any) -> Array:
         if not hasattr(condition, "dtype"):
             condition = self.asarray(condition, dtype=self.bool)

@@ -3,6 +3,7 @@
 This package is itself the namespace that rules run over to give gradients of gradients.
 """
 
+from agrad.ops import fft, linalg, special
 from agrad.ops.creation import (
     arange,
     asarray,
@@ -41,6 +42,7 @@ from agrad.ops.elementwise import (
     bitwise_xor,
     ceil,
     clip,
+    conj,
     copysign,
     cos,
     cosh,
@@ -53,6 +55,7 @@ from agrad.ops.elementwise import (
     greater,
     greater_equal,
     hypot,
+    imag,
     isfinite,
     isinf,
     isnan,
@@ -75,6 +78,7 @@ from agrad.ops.elementwise import (
     not_equal,
     positive,
     pow,
+    real,
     reciprocal,
     remainder,
     round,
@@ -179,6 +183,7 @@ __all__ = [
     "ceil",
     "clip",
     "concat",
+    "conj",
     "copysign",
     "cos",
     "cosh",
@@ -202,6 +207,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hypot",
+    "imag",
     "isfinite",
     "isinf",
     "isnan",
@@ -237,6 +243,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "real",
     "reciprocal",
     "remainder",
     "repeat",

@@ -38,7 +38,7 @@ def _numbers(data: Any) -> Any:
     return data
 
 
-def _as_tensor(x: TensorLike) -> "Tensor":
+def as_tensor(x: TensorLike) -> "Tensor":
     """Return a Tensor as it is, and a Tensor of anything else."""
     return cast("Tensor", x) if isinstance(x, Variable) else wrap(*to_array(x, None, None, None))
 
@@ -75,11 +75,11 @@ def astype(x: TensorLike, dtype: DTypeLike, /, *, copy: bool = True) -> "Tensor"
     >>> ag.astype(ag.Tensor([1.5, -1.5]), ag.int64).tolist()
     [1, -1]
     """
-    tensor = _as_tensor(x)
+    tensor = as_tensor(x)
     wanted = tensor._backend.dtype(dtype)
     if not copy and tensor._data.dtype == wanted:
         return tensor
-    source = tensor if as_dtype(dtype).is_floating else tensor.detach()
+    source = tensor if as_dtype(dtype).is_differentiable else tensor.detach()
     return record(_ASTYPE, (source,), dtype=wanted)
 
 
@@ -116,7 +116,7 @@ def to_device(x: TensorLike, device: str | Backend, /) -> "Tensor":
     >>> ag.to_device(ag.Tensor([1.0]), "cpu").device
     'cpu'
     """
-    tensor = _as_tensor(x)
+    tensor = as_tensor(x)
     source, target = tensor._backend, backend_for(device)
     if target is source:
         return tensor

@@ -4,10 +4,13 @@ Arguments broadcast against each other. Each function stands beside its rules: `
 gradient of the output, and a rule's further parameters are what it keeps for the backward pass.
 """
 
+import cmath
 import math
 from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, record
+from agrad.dtypes import dtype
+from agrad.ops.data_types import as_tensor
 from agrad.ops.searching import where
 from agrad.typing import TensorLike
 
@@ -193,11 +196,13 @@ def remainder(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
 
 def _as_g(xp: Any, x: Any, g: Any) -> Any:
     """Cast an argument to the gradient's data type: integers would overflow in a formula."""
-    return x if isinstance(x, (int, float)) or x.dtype == g.dtype else xp.astype(x, g.dtype)
+    return (
+        x if isinstance(x, (int, float, complex)) or x.dtype == g.dtype else xp.astype(x, g.dtype)
+    )
 
 
 def _pow_x1(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
-    if isinstance(x2, (int, float)):
+    if isinstance(x2, (int, float, complex)):
         return g * (x2 * x1 ** (x2 - 1 if x2 else 1))
     # 0 ** 0 is constantly 1 in its base; the formula would make it 0 * 0 ** -1, which is NaN.
     x2 = _as_g(xp, x2, g)
@@ -207,6 +212,8 @@ def _pow_x1(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
 
 def _pow_x2(xp: Any, g: Any, x1: Any, x2: Any, out: Any) -> Any:
     # 0 ** x2 is constantly 0 for x2 > 0, though log(0) is -inf.
+    if isinstance(x1, complex):
+        return g * out * cmath.log(x1) if x1 else g * out * 0.0
     if isinstance(x1, (int, float)):
         return g * out * math.log(x1) if x1 > 0 else g * out * (0.0 if x1 == 0 else math.nan)
     x1 = _as_g(xp, x1, g)
@@ -295,11 +302,16 @@ def positive(x: TensorLike, /) -> "Tensor":
     return record(_POSITIVE, (x,))
 
 
-_ABS = Primitive("abs", x=lambda xp, g, x: g * xp.sign(x))
+def _abs_x(xp: Any, g: Any, x: Any) -> Any:
+    sign = xp.sign(x)
+    return g * (xp.conj(sign) if dtype(sign.dtype).is_complex else sign)
+
+
+_ABS = Primitive("abs", x=_abs_x)
 
 
 def abs(x: TensorLike, /) -> "Tensor":
-    """Return the absolute value; its derivative at 0 is taken as 0.
+    """Return the absolute value, for complex numbers a real one; its derivative at 0 is taken as 0.
 
     Parameters
     ----------
@@ -323,8 +335,20 @@ def abs(x: TensorLike, /) -> "Tensor":
 _SIGN = Primitive("sign", x=None)
 
 
+def _complex_sign_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    # Of z / |z| only what is perpendicular to z changes it; at 0 the derivative is taken as 0.
+    size = xp.abs(x)
+    zero = size == 0
+    g = g / xp.where(zero, xp.ones_like(size), size)
+    turn = g - xp.conj(out) * xp.real(g * out)
+    return xp.where(zero, xp.zeros_like(turn), turn)
+
+
+_COMPLEX_SIGN = Primitive("sign", x=_complex_sign_x)
+
+
 def sign(x: TensorLike, /) -> "Tensor":
-    """Return -1, 0 or 1 by the sign of x.
+    """Return -1, 0 or 1 by the sign of x; for complex numbers x / |x|, and 0 for 0.
 
     Parameters
     ----------
@@ -334,15 +358,100 @@ def sign(x: TensorLike, /) -> "Tensor":
     Returns
     -------
     Tensor
-        Of the shape and data type of `x`; it requires no gradient.
+        Of the shape and data type of `x`; it requires no gradient unless it is complex.
 
     Examples
     --------
     >>> import agrad as ag
     >>> ag.sign(ag.Tensor([-1.5, 0.0, 2.0])).tolist()
     [-1.0, 0.0, 1.0]
+    >>> ag.sign(ag.Tensor([3 + 4j])).tolist()
+    [(0.6+0.8j)]
     """
-    return record(_SIGN, (x,))
+    x = as_tensor(x)
+    return record(_COMPLEX_SIGN if x.dtype.is_complex else _SIGN, (x,))
+
+
+# Complex numbers ---------------------------------------------------------------------------------
+# Rules work with the conjugate of what users see as the gradient: see `run_backward`.
+
+_CONJ = Primitive("conj", x=lambda xp, g: xp.conj(g))
+
+
+def conj(x: TensorLike, /) -> "Tensor":
+    """Return the complex conjugate.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`; `x` itself if it isn't complex.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.conj(ag.Tensor([1 + 2j])).tolist()
+    [(1-2j)]
+    """
+    x = as_tensor(x)
+    return record(_CONJ, (x,)) if x.dtype.is_complex else x
+
+
+_REAL = Primitive("real", x=lambda xp, g: g)
+
+
+def real(x: TensorLike, /) -> "Tensor":
+    """Return the real part.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`, and the data type of its parts; `x` itself if it isn't complex.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.real(ag.Tensor([1 + 2j])).tolist()
+    [1.0]
+    """
+    x = as_tensor(x)
+    return record(_REAL, (x,)) if x.dtype.is_complex else x
+
+
+_IMAG = Primitive("imag", x=lambda xp, g, x_dtype: xp.astype(g, x_dtype) * -1j)
+_IMAG_OF_REAL = Primitive("imag", lambda xp, x: xp.zeros_like(x), x=None)
+
+
+def imag(x: TensorLike, /) -> "Tensor":
+    """Return the imaginary part.
+
+    Parameters
+    ----------
+    x : Tensor
+        Numeric, of any shape.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `x`, and the data type of its parts; zeros if it isn't complex.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.imag(ag.Tensor([1 + 2j])).tolist()
+    [2.0]
+    """
+    x = as_tensor(x)
+    return record(_IMAG if x.dtype.is_complex else _IMAG_OF_REAL, (x,))
 
 
 _SQUARE = Primitive("square", x=lambda xp, g, x: g * (2 * x))
@@ -925,7 +1034,8 @@ def asinh(x: TensorLike, /) -> "Tensor":
     return record(_ASINH, (x,))
 
 
-_ACOSH = Primitive("acosh", x=lambda xp, g, x: g / xp.sqrt(x * x - 1))
+# One root of the product would have the wrong sign for half of the complex numbers.
+_ACOSH = Primitive("acosh", x=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
 
 
 def acosh(x: TensorLike, /) -> "Tensor":

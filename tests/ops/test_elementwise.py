@@ -171,3 +171,19 @@ def test_integers_beside_a_tensor_dont_overflow_in_its_rule(dtype):
         function(x, np.array([n], dtype=dtype)).sum().backward()
         function(z, np.array([float(n)])).sum().backward()
         np.testing.assert_allclose(x.grad.numpy(), z.grad.numpy(), atol=1e-12)
+
+
+def test_the_sign_of_a_complex_zero_is_zero_and_has_no_slope(backend):
+    z = backend.tensor(np.asarray([0, 3 + 4j]), requires_grad=True)
+    out = ag.sign(z)
+    np.testing.assert_allclose(backend.numpy(out.detach()), [0, 0.6 + 0.8j])
+    ag.sum(ag.real(out)).backward()
+    np.testing.assert_allclose(backend.numpy(z.grad), [0, 0.128 - 0.096j])
+
+
+def test_real_numbers_are_their_own_conjugate_and_real_part(backend):
+    x = backend.tensor(np.asarray([1.5, -2.0]), requires_grad=True)
+    assert ag.conj(x) is x
+    assert ag.real(x) is x
+    assert backend.numpy(ag.imag(x)).tolist() == [0.0, 0.0]
+    assert not ag.imag(x).requires_grad

@@ -22,15 +22,24 @@ import agrad as ag
 
 
 class Drawn(NamedTuple):
-    """An input of random numbers."""
+    """An input of random numbers; if they are complex, both parts are drawn."""
 
     shape: tuple[int, ...]
     low: float
     high: float
+    is_complex: bool = False
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        x = rng.uniform(self.low, self.high, self.shape)
+        return x + 1j * rng.uniform(self.low, self.high, self.shape) if self.is_complex else x
 
 
 def between(low: float, high: float, *shape: int) -> Drawn:
     return Drawn(shape, low, high)
+
+
+def complex_between(low: float, high: float, *shape: int) -> Drawn:
+    return Drawn(shape, low, high, is_complex=True)
 
 
 def ints(values: Any) -> np.ndarray:
@@ -41,6 +50,10 @@ def floats(values: Any) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
+def complexes(values: Any) -> np.ndarray:
+    return np.asarray(values, dtype=np.complex128)
+
+
 def bools(values: Any) -> np.ndarray:
     return np.asarray(values, dtype=bool)
 
@@ -49,7 +62,7 @@ class Case(NamedTuple):
     """How a function is called.
 
     ``call(xp, *inputs)`` gives one array. An input is an array, or a shape (or a `Drawn`) for
-    random numbers. Floating-point inputs get gradients, others don't.
+    random numbers. Floating-point inputs, real or complex, get gradients, others don't.
     """
 
     function: str
@@ -62,7 +75,7 @@ class Case(NamedTuple):
         """Return the inputs as NumPy arrays, always the same ones."""
         rng = np.random.default_rng(zlib.crc32(self.function.encode()))
         drawn = (Drawn(x, -2, 2) if type(x) is tuple else x for x in self.inputs)
-        return [rng.uniform(x.low, x.high, x.shape) if isinstance(x, Drawn) else x for x in drawn]
+        return [x.draw(rng) if isinstance(x, Drawn) else x for x in drawn]
 
 
 CASES: dict[str, Case] = {}  # functions with a derivative
@@ -154,6 +167,43 @@ case("clip", lambda xp, x: xp.clip(x, -0.5, 1), (2, 3))
 case("clip", lambda xp, x: xp.clip(x, min=0.0), (2, 3))
 case("clip", lambda xp, x: xp.clip(x, max=0.0), (2, 3))
 case("clip", lambda xp, x, y, z: xp.clip(x, y, z), (2, 3), between(-1, -0.5, 3), between(0.5, 1, 3))
+
+# Complex numbers: by PyTorch's convention, dL/dRe + i dL/dIm
+
+for name in (*UNARY, "sign"):
+    if name != "abs":
+        case(name, lambda xp, x, n=name: getattr(xp, n)(x), complex_between(0.2, 2, 2, 3))
+for name in ("abs", "conj", "real", "imag", "sign"):
+    case(name, lambda xp, x, n=name: getattr(xp, n)(x), complex_between(-2, 2, 2, 3))
+    if name != "sign":  # array_api_compat warns at 0; see test_elementwise.py
+        zeros = complexes([0, 1 + 1j])
+        case(name, lambda xp, x, n=name: getattr(xp, n)(x), zeros, smooth=False)
+for name in ("add", "subtract", "multiply", "divide", "pow"):
+    one, two = complex_between(0.2, 2, 2, 1), complex_between(0.2, 2, 3)
+    case(name, lambda xp, x, y, n=name: getattr(xp, n)(x, y), one, two)
+    case(name, lambda xp, x, y, n=name: getattr(xp, n)(x, y), one, between(0.2, 2, 3))
+    case(name, lambda xp, x, y, n=name: getattr(xp, n)(x, y), between(0.2, 2, 2, 1), two)
+case("pow", lambda xp, x: x**3, complex_between(-2, 2, 3))
+case("pow", lambda xp, x: x ** (1 + 2j), complex_between(0.2, 2, 3))
+case("pow", lambda xp, x: (1 + 2j) ** x, complex_between(-2, 2, 3))
+case("pow", lambda xp, x: 2.0**x, complex_between(-2, 2, 3))
+case("real", lambda xp, x: xp.real(x * xp.conj(x)), complex_between(-2, 2, 3))
+case("real", lambda xp, x: xp.real(xp.astype(x, xp.complex128) * 2j * xp.exp(1j * x)), (3,))
+case("sum", lambda xp, x: xp.sum(x, axis=0), complex_between(-2, 2, 2, 3))
+case("mean", lambda xp, x: xp.mean(x), complex_between(-2, 2, 2, 3))
+case("prod", lambda xp, x: xp.prod(x, axis=1), complex_between(-2, 2, 2, 3))
+case("cumulative_prod", lambda xp, x: xp.cumulative_prod(x), complex_between(-2, 2, 4))
+case("matmul", lambda xp, x, y: x @ y, complex_between(-2, 2, 2, 3), complex_between(-2, 2, 3, 2))
+case("matmul", lambda xp, x, y: x @ y, complex_between(-2, 2, 3), complex_between(-2, 2, 3))
+case("getitem", lambda xp, x, i: x[i], complex_between(-2, 2, 4), ints([0, 2, 2]))
+no_mixture = {"reference": "PyTorch's where has no gradient for real beside complex numbers"}
+case(
+    "where",
+    lambda xp, x, y: xp.where(xp.real(x) > 0, x, y),
+    complex_between(-2, 2, 4),
+    (4,),
+    without=no_mixture,
+)
 
 # Linear algebra ----------------------------------------------------------------------------------
 
@@ -469,16 +519,25 @@ class Numbers(NamedTuple):
 
 
 def is_float(x: np.ndarray) -> bool:
-    return x.dtype == np.float64
+    return x.dtype in (np.float64, np.complex128)
 
 
 def cotangent(value: np.ndarray) -> np.ndarray:
-    return np.random.default_rng(1).uniform(0.5, 2, value.shape)
+    drawn = Drawn(value.shape, 0.5, 2, is_complex=np.iscomplexobj(value))
+    return drawn.draw(np.random.default_rng(1))
 
 
 def directions(arrays: list[np.ndarray]) -> list[np.ndarray]:
     rng = np.random.default_rng(2)
-    return [rng.uniform(-1, 1, x.shape) for x in arrays if is_float(x)]
+    drawn = (Drawn(x.shape, -1, 1, np.iscomplexobj(x)) for x in arrays if is_float(x))
+    return [x.draw(rng) for x in drawn]
+
+
+def inner(xp: Any, x: Any, y: Any) -> Any:
+    """Return the sum of the products of two arrays' elements, of complex ones part by part."""
+    if ag.dtypes.dtype(x.dtype).is_complex:
+        return xp.sum(xp.real(xp.conj(x) * y))
+    return xp.sum(x * y)
 
 
 def compute(case: Case, arrays: list[np.ndarray], place: Any) -> Numbers:
@@ -497,7 +556,7 @@ def compute(case: Case, arrays: list[np.ndarray], place: Any) -> Numbers:
     total = 0
     for x, v, expected in zip(variables, directions(arrays), first, strict=True):
         if x.grad is not None:
-            total = total + ag.sum(x.grad * place.tensor(v))
+            total = total + inner(ag, x.grad, place.tensor(v))
         np.testing.assert_allclose(take_gradient(x, place), expected, rtol=1e-13, atol=1e-13)
     total.backward()
     second = [take_gradient(x, place) for x in variables]
@@ -507,7 +566,7 @@ def compute(case: Case, arrays: list[np.ndarray], place: Any) -> Numbers:
 def take_gradient(x: ag.Tensor, place: Any) -> np.ndarray:
     g, x.grad = x.grad, None
     if g is None:  # the output doesn't depend on it
-        return np.zeros(x.shape)
+        return np.zeros(x.shape, dtype=str(x.dtype))
     assert (g.shape, g.dtype, g.device) == (x.shape, x.dtype, x.device)
     return place.numpy(g)
 
@@ -563,14 +622,15 @@ def slopes(
     for place, x in enumerate(arrays):
         if not is_float(x):
             continue
-        result = np.zeros(x.shape)
+        result = np.zeros(x.shape, dtype=x.dtype)
         for cell in np.ndindex(x.shape):
-            ends = []
-            for sign in (1, -1):
-                moved = x.copy()
-                moved[cell] += sign * step
-                ends.append(function([*arrays[:place], moved, *arrays[place + 1 :]]))
-            result[cell] = (ends[0] - ends[1]) / (2 * step)
+            for way in (1, 1j) if np.iscomplexobj(x) else (1,):
+                ends = []
+                for sign in (1, -1):
+                    moved = x.copy()
+                    moved[cell] += sign * step * way
+                    ends.append(function([*arrays[:place], moved, *arrays[place + 1 :]]))
+                result[cell] += way * (ends[0] - ends[1]) / (2 * step)
         results.append(result)
     return results
 
@@ -596,7 +656,7 @@ def test_the_value_is_numpys(name):
 def test_the_gradient_is_the_slope(name):
     case = CASES[name]
     g = cotangent(on_numpy(name).value)
-    expected = slopes(lambda arrays: np.sum(g * case.call(NUMPY, *arrays)), case.arrays())
+    expected = slopes(lambda arrays: inner(NUMPY, g, case.call(NUMPY, *arrays)), case.arrays())
     for gradient, slope in zip(on_numpy(name).first, expected, strict=True):
         close(gradient, slope)
 
@@ -607,7 +667,7 @@ def test_the_second_derivative_is_the_slope_of_the_gradient(name):
 
     def along(arrays: list[np.ndarray]) -> np.ndarray:
         first = compute(case, arrays, OnNumPy).first
-        return sum(np.sum(g * v) for g, v in zip(first, directions(arrays), strict=True))
+        return sum(inner(NUMPY, g, v) for g, v in zip(first, directions(arrays), strict=True))
 
     for gradient, slope in zip(on_numpy(name).second, slopes(along, arrays), strict=True):
         close(gradient, slope)
@@ -662,12 +722,13 @@ def test_every_library_gives_what_numpy_gives(name, other_backend):
 
 
 @every_case
-def test_float32_stays_float32(name):
+def test_single_precision_stays_so(name):
     case, arrays = CASES[name], CASES[name].arrays()
-    if "float64" in case.call.__code__.co_names:
-        pytest.skip("it asks for float64")
-    inputs = [ag.Tensor(x, dtype=ag.float32 if is_float(x) else None) for x in arrays]
-    assert case.call(ag, *inputs).dtype == ag.float32
+    if {"float64", "complex128"} & {*case.call.__code__.co_names}:
+        pytest.skip("it asks for double precision")
+    single = {"float64": ag.float32, "complex128": ag.complex64}
+    inputs = [ag.Tensor(x, dtype=single.get(str(x.dtype))) for x in arrays]
+    assert case.call(ag, *inputs).dtype == single[str(on_numpy(name).value.dtype)]
 
 
 @pytest.mark.parametrize("name", FLAT)

@@ -1,0 +1,1 @@
+"""Fourier transforms: the standard's ``fft`` extension."""
