@@ -2,13 +2,16 @@
 
 from agrad import backends, data, dtypes, models, nn, ops, optim, random, transforms
 from agrad.autograd import enable_grad, is_grad_enabled, no_grad
+from agrad.backends import get_default_device, set_default_device
 from agrad.dtypes import *
 from agrad.ops import *
+from agrad.ops import fft, linalg, special
 from agrad.random import manual_seed
 from agrad.tensor import Parameter, Tensor
 from agrad.transforms import *
 
 __version__ = "0.1.0"
+__array_api_version__ = "2025.12"
 
 __all__ = [
     "Parameter",
@@ -17,7 +20,10 @@ __all__ = [
     "data",
     "dtypes",
     "enable_grad",
+    "fft",
+    "get_default_device",
     "is_grad_enabled",
+    "linalg",
     "manual_seed",
     "models",
     "nn",
@@ -25,6 +31,8 @@ __all__ = [
     "ops",
     "optim",
     "random",
+    "set_default_device",
+    "special",
     "transforms",
 ]
 __all__ += dtypes.__all__

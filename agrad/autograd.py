@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from functools import partial
 from heapq import heappop, heappush
-from itertools import count
 from types import FunctionType, TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 from agrad.backends import CPU, Array, Backend, backend_of, is_number
 from agrad.dtypes import dtype as as_dtype
+from agrad.writes import changed_since, latest, next_number
 
 if TYPE_CHECKING:
     from agrad.tensor import Tensor
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Primitive",
     "Variable",
+    "check_unchanged",
     "enable_grad",
     "is_grad_enabled",
     "no_grad",
     "record",
+    "record_view",
     "run_backward",
 ]
 
@@ -42,7 +44,6 @@ Saver = Callable[[Array, Sequence[Array], dict[str, Any]], tuple[Any, ...]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 Hook = Callable[["Tensor"], "Tensor | None"]
 
-_next_index = count().__next__  # nodes are numbered in the order in which they are made
 _new = object.__new__
 
 
@@ -197,7 +198,7 @@ class Node:
         out: Array,
         edges: "list[Edge]",
     ) -> None:
-        self.index = _next_index()
+        self.index = next_number()
         self.primitive = primitive
         self.backend = backend
         self.rules = rules  # bound to the backend
@@ -222,7 +223,7 @@ class Leaf:
     __slots__ = ("backend", "dtype", "hooks", "index", "is_complex", "shape", "tensor")
 
     def __init__(self, tensor: "Variable") -> None:
-        self.index = _next_index()
+        self.index = next_number()
         self.tensor = weakref.ref(tensor)
         self.backend = tensor._backend
         self.shape = tensor._data.shape
@@ -234,12 +235,15 @@ class Leaf:
 class Variable:
     """The engine's half of a Tensor: an array, its gradient, and how it was made."""
 
-    __slots__ = ("__weakref__", "_backend", "_data", "_grad", "_node")
+    __slots__ = ("__weakref__", "_backend", "_data", "_grad", "_node", "_origin", "_views")
 
     _data: Array
     _backend: Backend
     _node: Node | Leaf | None  # a Leaf or a Node if and only if it requires a gradient
     _grad: "Tensor | None"
+    # Only views have the one and Tensors with views the other, so that no result pays for them
+    _origin: "Origin"
+    _views: "list[weakref.ref[Variable]]"
 
     #: The class of all results; agrad.tensor puts Tensor here when it defines it.
     result_type: ClassVar[type["Variable"]]
@@ -427,6 +431,46 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
     return wrap(out, backend, Node(primitive, backend, bound.rules, out, edges) if edges else None)
 
 
+class Origin(NamedTuple):
+    """How a view was made from the Tensor that it shows a part of."""
+
+    parent: Variable
+    data: Array  # the parent's at that time: if it has got another one, this is no view any more
+    primitive: Primitive
+    options: dict[str, Any]
+
+
+def record_view(primitive: Primitive, x: Any, **options: Any) -> "Tensor":
+    """Record a function whose result may share its memory with x, and is then a view of it.
+
+    A change of one shows in the other, and gradients must follow: so each knows of the other.
+
+    Parameters
+    ----------
+    primitive : Primitive
+        The function, of one array. Its rule, with 1 for each element, marks what it has taken.
+    x : Tensor, array or number
+        Its argument.
+    **options
+        As for `record`.
+
+    Returns
+    -------
+    Tensor
+        The output, as from `record`.
+    """
+    out = record(primitive, (x,), **options)
+    if isinstance(x, Variable) and _mode.recording and out._backend.may_share(out._data, x._data):
+        out._origin = Origin(x, x._data, primitive, options)
+        views = getattr(x, "_views", None)
+        if views is None:
+            x._views = views = []
+        elif len(views) >= 16 and len(views) & (len(views) - 1) == 0:  # 16, 32, ...: clean up
+            views[:] = [view for view in views if view() is not None]
+        views.append(weakref.ref(out))
+    return out
+
+
 _NUMBERS = frozenset((bool, int, float, complex))
 
 
@@ -531,6 +575,8 @@ def run_backward(
                 f"backward() ran through this graph before and freed it (at {node.primitive.name})"
                 ": run the forward pass again, or give the first backward() retain_graph=True"
             )
+        if latest.number > node.index:  # something has been written to since
+            check_unchanged(node, edges, since=node.index)
         if over is not None:
             edges = _with_tensors(node, edges)
         elif not retain_graph:
@@ -554,7 +600,7 @@ def run_backward(
                 gradients[parent] = _add(gradients[parent], part, parent, over)
             else:
                 gradients[parent] = part
-                if type(parent) is Node:
+                if isinstance(parent, Node):
                     heappush(waiting, (-parent.index, parent))
 
     # What is left in `gradients` are the leaves.
@@ -644,6 +690,37 @@ def _with_tensors(node: Node, edges: Sequence[Edge]) -> list[Edge]:
         (parent, position, tuple(map(tensor, node.primitive.keeps[position], saved)))
         for parent, position, saved in edges
     ]
+
+
+def check_unchanged(
+    node: Node, edges: Sequence[Edge], *, since: int, until: int | None = None
+) -> None:
+    """Raise an error if an array that a node kept was written to in place.
+
+    Parameters
+    ----------
+    node : Node
+        The node.
+    edges : sequence of edges
+        What it kept, edge by edge.
+    since, until : int
+        Between which two moments, by the numbers of the nodes.
+
+    Raises
+    ------
+    RuntimeError
+        It names the function and the argument.
+    """
+    for _, position, saved in edges:
+        for name, value in zip(node.primitive.keeps[position], saved, strict=True):
+            for each in value if isinstance(value, tuple) else (value,):
+                if hasattr(each, "dtype") and changed_since(since, node.backend, each, until):
+                    raise RuntimeError(
+                        f"{node.primitive.name} kept {name!r}, of shape {tuple(each.shape)}, for "
+                        "its gradient, and it has been changed in place since (by an assignment, "
+                        "+=, an optimizer's step, or in .data): call backward() before that, "
+                        "change a copy (agrad.asarray(t, copy=True)), or run the forward pass again"
+                    )
 
 
 def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:

@@ -59,13 +59,15 @@ class DType:
     agrad.float64
     """
 
-    __slots__ = ("is_complex", "is_differentiable", "is_floating", "is_integer", "name")
+    __slots__ = ("is_complex", "is_differentiable", "is_floating", "is_integer", "name", "rank")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_floating = name.startswith(("float", "bfloat"))
         self.is_complex = name.startswith("complex")
         self.is_differentiable = self.is_floating or self.is_complex
+        #: 0 for bool, 1 for integers, 2 for real and 3 for complex numbers
+        self.rank = 3 if self.is_complex else 2 if self.is_floating else int(name != "bool")
         self.is_integer = name.startswith(("int", "uint"))
 
     def __eq__(self, other: object) -> Any:

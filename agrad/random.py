@@ -1,9 +1,9 @@
 """Random numbers, the same on every device: drawn on the host, then moved."""
 
 from numbers import Integral
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from agrad.backends import backend_for, default_rng
+from agrad.backends import backend_for, default_rng, get_default_device
 from agrad.dtypes import get_default_dtype
 from agrad.tensor import Tensor
 from agrad.typing import DTypeLike, Shape
@@ -67,6 +67,26 @@ class Generator:
             raise ValueError(f"a seed must be a non-negative integer, got {seed!r}")
         self._made = default_rng(int(seed))
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the stream is; assign it to go on from there once more.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> a = ag.random.Generator(1)
+        >>> state = a.state
+        >>> first = a.permutation(5)
+        >>> a.state = state
+        >>> bool((a.permutation(5) == first).all())
+        True
+        """
+        return dict(self._rng.bit_generator.state)
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._rng.bit_generator.state = state
+
     def uniform(
         self,
         low: float,
@@ -87,7 +107,7 @@ class Generator:
         dtype : dtype or str, optional
             The data type; the default one (float32) if not given.
         device : str, optional
-            Where to put them; the CPU if not given. The numbers are the same everywhere.
+            Where to put them; the default device if not given. The numbers are the same everywhere.
 
         Returns
         -------
@@ -123,7 +143,7 @@ class Generator:
         dtype : dtype or str, optional
             The data type; the default one (float32) if not given.
         device : str, optional
-            Where to put them; the CPU if not given. The numbers are the same everywhere.
+            Where to put them; the default device if not given. The numbers are the same everywhere.
 
         Returns
         -------
@@ -146,7 +166,7 @@ class Generator:
         n : int
             How many.
         device : str, optional
-            Where to put them; the CPU if not given.
+            Where to put them; the default device if not given.
 
         Returns
         -------
@@ -159,13 +179,13 @@ class Generator:
         >>> sorted(ag.random.Generator(0).permutation(4).tolist())
         [0, 1, 2, 3]
         """
-        return Tensor(self._rng.permutation(n), device=device)
+        return Tensor(self._rng.permutation(n), device=device or get_default_device())
 
 
 def _place(host: "numpy.ndarray", dtype: DTypeLike, device: str | None) -> Tensor:
     """Cast on the host, so that every device gets the same bits, then move."""
     wanted = get_default_dtype() if dtype is None else dtype
-    return Tensor(backend_for("cpu").asarray(host), dtype=wanted).to(device or "cpu")
+    return Tensor(backend_for("cpu").asarray(host), dtype=wanted).to(device or get_default_device())
 
 
 #: The generator of all that isn't given one of its own

@@ -8,8 +8,10 @@ from typing import Any, NoReturn, Self
 from agrad import dtypes, ops
 from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, run_backward, wrap
 from agrad.backends import Array, Backend, backend_for, backend_of, numpy_functions
+from agrad.ops.assignment import assign, update
 from agrad.ops.data_types import to_array
 from agrad.typing import DTypeLike, Shape, TensorLike
+from agrad.writes import hand_out, note_write
 
 __all__ = ["Parameter", "RemovableHandle", "Tensor"]
 
@@ -76,6 +78,7 @@ class Tensor(Variable):
 
         An array assigned to it must have its shape; it brings its own data type and device.
         """
+        hand_out(self._backend, self._data, holders=1)
         return self._data
 
     @data.setter
@@ -97,6 +100,8 @@ class Tensor(Variable):
         """Put another array in place of the data; a leaf stays one, and its gradient goes along."""
         old = self._node
         if backend is self._backend and array.dtype == self._data.dtype:
+            if array is self._data:  # t.data -= x
+                note_write((self,))
             self._data = array
             return
         if old is not None and not dtypes.dtype(array.dtype).is_differentiable:
@@ -419,6 +424,41 @@ class Tensor(Variable):
             return ops.to_device(self, device_or_dtype)
         return ops.astype(self, device_or_dtype, copy=False)
 
+    def to_device(self, device: str, /, *, stream: Any = None) -> "Tensor":
+        """Return the Tensor on another device; itself if it is there. The standard's name for `to`.
+
+        Parameters
+        ----------
+        device : str
+            "cpu", "cuda:1", "torch:cpu", or another Tensor's ``device``.
+        stream : None
+            Not supported.
+
+        Returns
+        -------
+        Tensor
+            Of the same shape. It stays in the graph: its gradient travels back.
+
+        Raises
+        ------
+        ValueError
+            If there is no such device, or a stream is given.
+        ImportError, RuntimeError
+            If it is a GPU, and CuPy is not installed or can't use it.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.Tensor([1.0]).to_device("cpu").device
+        'cpu'
+        """
+        if stream is not None:
+            raise ValueError(
+                "to_device() takes no stream: it copies on the current one, which CuPy sets by "
+                "`with stream:`"
+            )
+        return ops.to_device(self, device)
+
     def cpu(self) -> "Tensor":
         """Return the Tensor as NumPy's, on the CPU; see `to`.
 
@@ -484,6 +524,46 @@ class Tensor(Variable):
             )
         array = self.numpy()
         return array if dtype is None and not copy else array.astype(dtype or array.dtype)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        import agrad
+
+        if api_version is not None and api_version not in _API_VERSIONS:
+            raise ValueError(
+                f"agrad follows the versions {', '.join(_API_VERSIONS)} of the Array API standard, "
+                f"got {api_version!r}"
+            )
+        return agrad
+
+    def _exported(self) -> Array:
+        """Return the raw array for other libraries, which would lose track of gradients."""
+        if self._node is not None:
+            raise BufferError(
+                "a Tensor that requires a gradient isn't handed to other libraries, since they "
+                "record nothing; use .detach()"
+            )
+        return self._data
+
+    def __dlpack__(
+        self,
+        /,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        given = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+        options = {name: value for name, value in given.items() if value is not None}
+
+        def export(xp: Backend, array: Array) -> Any:
+            return array.__dlpack__(**options)
+
+        return self._backend.call(export, self._exported())
+
+    def __dlpack_device__(self, /) -> tuple[Any, int]:
+        kind, index = self._data.__dlpack_device__()
+        return kind, index
 
     def item(self) -> Any:
         """Return the value of a Tensor of one element as a Python number.
@@ -710,11 +790,49 @@ class Tensor(Variable):
     def __getitem__(self, key: Any) -> "Tensor":
         return ops.getitem(self, key)
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError(
-            "a Tensor can't be assigned into, since that isn't recorded: write "
-            "agrad.where(mask, value, t), or t.data[...] = value where no gradient is wanted"
-        )
+    def __setitem__(self, key: Any, value: TensorLike) -> None:
+        assign(self, key, value)
+
+    # In place: into this Tensor's memory, which its views show as well
+
+    def __iadd__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.add, other)
+
+    def __isub__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.subtract, other)
+
+    def __imul__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.multiply, other)
+
+    def __itruediv__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.divide, other)
+
+    def __ifloordiv__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.floor_divide, other)
+
+    def __imod__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.remainder, other)
+
+    def __ipow__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.pow, other)
+
+    def __imatmul__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.matmul, other)
+
+    def __iand__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.bitwise_and, other)
+
+    def __ior__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.bitwise_or, other)
+
+    def __ixor__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.bitwise_xor, other)
+
+    def __ilshift__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.bitwise_left_shift, other)
+
+    def __irshift__(self, other: TensorLike) -> "Tensor":
+        return update(self, ops.bitwise_right_shift, other)
 
     # NumPy's own functions -----------------------------------------------------------------------
 
@@ -813,6 +931,9 @@ class Tensor(Variable):
 
 
 Variable.result_type = Tensor  # the engine, which stands to the left, makes its results of this
+
+
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
 
 def _never_equal(other: Any) -> bool:
@@ -929,14 +1050,6 @@ class Parameter(Tensor):
     def _more_facts(self) -> list[str]:
         facts = super()._more_facts()
         return facts if self.name is None else [f"name={self.name!r}", *facts]
-
-    def __iadd__(self, other: TensorLike) -> NoReturn:
-        raise TypeError(
-            "a Parameter can't be changed by +=, -=, *= and the like, since that would leave a new "
-            "Tensor in its name: write p.data += ..., or use an optimizer"
-        )
-
-    __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __iadd__
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "name": self.name, "_velocity": self._velocity}

@@ -100,6 +100,15 @@ def on_jax() -> Iterator[Place]:
     yield Place("jax", name, put=lambda x: jax.device_put(x, device), get=np.asarray)
 
 
+@contextmanager
+def on_dask() -> Iterator[Place]:
+    """In chunks of two along each axis, so that hardly anything fits into one."""
+    dask = pytest.importorskip("dask", reason="Dask is not installed")
+    da = pytest.importorskip("dask.array", reason="Dask is not installed")
+    with dask.config.set(scheduler="synchronous"):
+        yield Place("dask", "dask:cpu", put=lambda x: da.from_array(x, chunks=2), get=np.asarray)
+
+
 def cupy_stand_in() -> Any:
     """Return the module tests/cupy_stand_in.py, whichever way pytest imports the tests."""
     name = "tests.cupy_stand_in"
@@ -134,6 +143,7 @@ PLACES = {
     "cupy": (on_gpu,),
     "torch": (on_torch,),
     "jax": (on_jax,),
+    "dask": (on_dask,),
 }
 PARAMS = [pytest.param(name, marks=pytest.mark.cuda if name == "cupy" else ()) for name in PLACES]
 

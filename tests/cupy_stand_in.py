@@ -863,7 +863,8 @@ def _special(name: str) -> ufunc | None:
         import scipy.special
     except ImportError:
         return None
-    found = getattr(scipy.special, name, None)
+    own = scipy.special._ufuncs
+    found = own._zeta if name == "zeta" else getattr(scipy.special, name, None)
     return ufunc(f"cupyx_scipy_special_{name}", found) if isinstance(found, np.ufunc) else None
 
 

@@ -33,10 +33,12 @@ HEAVY = [
 FLOORS = [
     ["dtypes", "typing"],
     ["backends"],
+    ["writes"],
     ["autograd"],
     ["ops"],
     ["tensor"],
-    ["random", "transforms"],
+    ["random"],
+    ["transforms"],
     ["nn", "optim", "data"],
     ["models"],
 ]

@@ -15,16 +15,27 @@ from agrad.ops import elementwise
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/devices.md"]
 REFERENCE = {
-    "agrad": [*ag.tensor.__all__, *dtypes.__all__, "enable_grad", "is_grad_enabled", "no_grad"],
+    "agrad": [
+        *ag.tensor.__all__,
+        *dtypes.__all__,
+        "enable_grad",
+        "is_grad_enabled",
+        "no_grad",
+        "set_default_device",
+        "get_default_device",
+    ],
     "autograd": [name for name in autograd.__all__ if not hasattr(ag, name)],
     "data": ag.data.__all__,
+    "fft": ag.fft.__all__,
     "functional": functional.__all__,
     "functions": ag.ops.__all__,
     "init": init.__all__,
+    "linalg": ag.linalg.__all__,
     "models": ag.models.__all__,
     "nn": [name for name in ag.nn.__all__ if isinstance(getattr(ag.nn, name), type)],
     "optim": ag.optim.__all__,
     "random": ag.random.__all__,
+    "special": ag.special.__all__,
 }
 
 

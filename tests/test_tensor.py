@@ -180,16 +180,15 @@ def test_numpy_gives_the_values_wherever_they_are(backend):
 def test_numpy_takes_a_tensor_for_an_array():
     x = ag.Tensor([1.0, 4.0])
     assert np.asarray(x, dtype=np.float32).dtype == np.float32
-    assert np.linalg.norm(x) == pytest.approx(np.sqrt(17))
-    assert np.stack([x, x]).shape == (2, 2)
+    assert np.asarray([x, x]).shape == (2, 2)
+    assert np.random.default_rng(0).choice(x) in (1.0, 4.0)
 
 
 def test_what_records_does_not_become_an_array_unasked():
     x = ag.Tensor([1.0], requires_grad=True)
-    for call in (lambda: x.numpy(), lambda: np.asarray(x), lambda: np.sin(x * 2)):
-        with pytest.raises((RuntimeError, TypeError)) as caught:
+    for call in (lambda: x.numpy(), lambda: np.asarray(x), lambda: np.array([x * 2])):
+        with pytest.raises(RuntimeError, match=r"use \.detach\(\)\.numpy\(\)"):
             call()
-        assert "detach" in str(caught.value) or "ufunc" in str(caught.value)
     assert x.detach().numpy().tolist() == [1.0]
 
 
@@ -378,15 +377,6 @@ def test_operators_refuse_lists_and_the_like_on_both_sides(name, other):
     for arguments in ((x, other), (other, x)):
         with pytest.raises(TypeError, match=type(other).__name__):
             OPERATORS[name](*arguments)
-
-
-def test_augmented_assignment_makes_a_new_tensor():
-    x = y = ag.Tensor([1.0], requires_grad=True)
-    y += 1
-    y *= 3
-    assert x.tolist() == [1.0]
-    y.sum().backward()
-    assert x.grad.tolist() == [3.0]
 
 
 METHODS = [
@@ -590,7 +580,7 @@ def test_grad_takes_only_what_fits(value, error, words):
     assert x.grad.tolist() == [1.0, 1.0, 1.0]
 
 
-@pytest.mark.parametrize("array", [np.array([1, 2]), np.array([1j, 2j]), np.array(["a", "b"])])
+@pytest.mark.parametrize("array", [np.array([1, 2]), np.array([True, False]), np.array(["a", "b"])])
 def test_data_that_requires_a_gradient_stays_floating_point(array):
     x = ag.Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(TypeError, match=r"floating-point|numbers"):
@@ -614,14 +604,16 @@ def test_a_parameter_has_memory_of_its_own():
         assert second.tolist() == np.asarray(source).tolist() == [0.0, 0.0, 0.0]
 
 
-def test_a_parameter_cant_be_changed_by_an_operator_in_place():
-    p = ag.Parameter([1.0])
-    with ag.no_grad(), pytest.raises(TypeError, match=r"write p.data \+= "):
-        p -= 0.1 * p
-    with pytest.raises(TypeError, match=r"write p.data \+= "):
+def test_a_parameter_is_changed_in_place_only_while_nothing_is_recorded():
+    p = same = ag.Parameter([1.0])
+    with pytest.raises(RuntimeError, match=r"requires a gradient.*agrad\.no_grad"):
         p *= 2
-    p.data *= 2
+    with ag.no_grad():
+        p -= 0.5 * p
+    assert p is same
+    p.data *= 4
     assert p.tolist() == [2.0]
+    assert p.requires_grad
 
 
 def test_numbers_of_either_byte_order_are_taken():

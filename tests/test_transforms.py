@@ -2,6 +2,8 @@
 
 import dataclasses
 import sys
+import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -316,3 +318,138 @@ def test_a_constant_lets_no_gradient_through():
     x = ag.Tensor(3.0, requires_grad=True)
     (x * ag.stop_gradient(x * x)).backward()
     assert x.grad.item() == 9.0
+
+
+# checkpoint --------------------------------------------------------------------------------------
+
+
+def block(x, w):
+    return ag.tanh(x @ w) * ag.exp(-x)
+
+
+def gradients_of(function, *tensors):
+    ag.sum(function()).backward()
+    found = [t.grad for t in tensors]
+    for t in tensors:
+        t.grad = None
+    return [g.tolist() for g in found]
+
+
+def test_a_checkpoint_gives_the_gradients_of_the_function_itself(backend):
+    x = backend.tensor([[0.5, -1.0], [2.0, 0.25]], requires_grad=True)
+    w = ag.Parameter(backend.array([[1.0, 0.5], [-0.5, 2.0]]))
+
+    def plain():
+        return block(block(x * 2, w), w)
+
+    def with_checkpoints():
+        return ag.checkpoint(block, ag.checkpoint(lambda y: block(y, w), x * 2), w)
+
+    close = partial(np.testing.assert_allclose, rtol=1e-12)
+    for found, expected in zip(
+        gradients_of(with_checkpoints, x, w), gradients_of(plain, x, w), strict=True
+    ):
+        close(found, expected)
+
+
+def test_a_checkpoint_keeps_nothing_until_backward():
+    calls = []
+
+    def function(x):
+        calls.append(ag.is_grad_enabled())
+        return ag.exp(ag.exp(x))
+
+    x = ag.Tensor([0.5], requires_grad=True)
+    y = ag.checkpoint(function, x)
+    assert calls == [False]
+    y.backward(retain_graph=True)
+    assert calls == [False, True]
+    y.backward()
+    np.testing.assert_allclose(x.grad.data, 2 * np.exp(0.5) * np.exp(np.exp(0.5)))
+    with pytest.raises(RuntimeError, match="freed it"):
+        y.backward()
+
+
+def test_checkpoints_have_higher_derivatives():
+    def cube(x):
+        return ag.checkpoint(lambda x: x**3, x)
+
+    assert ag.grad(ag.grad(cube))(ag.Tensor(2.0)).item() == 12.0
+    assert ag.hvp(lambda x: cube(x).sum(), ag.Tensor([1.0]), ag.Tensor([2.0])).tolist() == [12.0]
+
+
+def test_a_checkpoint_may_give_several_results_of_several_types():
+    def function(x):
+        return {"square": x * x, "turn": ag.exp(1j * x), "where": ag.argmax(x)}
+
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    out = ag.checkpoint(function, x)
+    assert out["where"].item() == 1
+    ag.sum(out["square"] + ag.imag(out["turn"])).backward()
+    np.testing.assert_allclose(x.grad.data, 2 * x.data + np.cos(x.data))
+
+
+def test_a_checkpoint_draws_the_same_random_numbers_again():
+    masks = []
+
+    def dropout(x):
+        masks.append(ag.random.default_generator.uniform(0, 1, x.shape))
+        return x * (masks[-1] > 0.5)
+
+    x = ag.Tensor(np.ones(20), requires_grad=True)
+    out = ag.checkpoint(dropout, x)
+    after = ag.random.default_generator.state
+    ag.sum(out).backward()
+    assert (masks[0] == masks[1]).all()
+    assert x.grad.tolist() == out.tolist()
+    assert ag.random.default_generator.state == after
+
+
+def test_a_checkpoint_refuses_to_run_again_on_changed_values():
+    w = ag.Parameter([1.0, 2.0])
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    for function, *args in ((partial(ag.multiply, w, x),), (ag.exp, y)):
+        out = ag.sum(ag.checkpoint(function, *args))
+        with ag.no_grad():
+            w *= 2
+            y[0] = 5.0
+        with pytest.raises(RuntimeError, match="changed in place since"):
+            out.backward()
+
+
+def test_what_is_done_to_an_argument_after_a_checkpoint_does_not_change_its_gradient():
+    x = ag.Tensor([1.0, 2.0], requires_grad=True)
+    y = x * 3
+    out = ag.checkpoint(lambda y: y * 2, y)
+    y = y + 1
+    ag.sum(out + y).backward()
+    assert x.grad.tolist() == [9.0, 9.0]
+
+
+def test_without_recording_a_checkpoint_is_a_plain_call():
+    with ag.no_grad():
+        assert not ag.checkpoint(ag.exp, ag.Tensor([1.0], requires_grad=True)).requires_grad
+
+
+def test_a_chain_of_checkpoints_takes_the_memory_of_its_root():
+    def peak(group):
+        x = ag.Tensor(np.ones(50_000), requires_grad=True)
+
+        def steps(y):
+            for _ in range(group):
+                y = ag.sin(y)
+            return y
+
+        tracemalloc.start()
+        y = x
+        for _ in range(64 // group):
+            y = ag.checkpoint(steps, y) if group > 1 else steps(y)
+        ag.sum(y).backward()
+        _, high = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return high, x.grad.data
+
+    (plain, expected), (less, found) = peak(1), peak(8)
+    np.testing.assert_allclose(found, expected)
+    assert less < plain / 2.5  # 64 arrays, or 8 + 8 and some

@@ -3,6 +3,8 @@
 These are the only rooms that know an array library by name.
 """
 
+import sys
+from importlib import import_module
 from typing import Any
 
 import array_api_compat
@@ -17,9 +19,14 @@ __all__ = [
     "Bound",
     "backend_for",
     "backend_of",
+    "backend_of_dlpack",
+    "default_backend",
     "default_rng",
+    "get_default_device",
     "is_array",
     "is_number",
+    "known_devices",
+    "set_default_device",
 ]
 
 # Other people's libraries, by library and device, once an array of theirs has been seen
@@ -28,7 +35,11 @@ _seen: dict[tuple[Any, Any], Backend] = {}
 
 def is_array(value: Any) -> bool:
     """Return whether the value is a raw array of a library that follows the standard."""
-    return type(value) is CPU.array_type or array_api_compat.is_array_api_obj(value)
+    if type(value) is CPU.array_type:
+        return True
+    # agrad's Tensors follow the standard too, but they are no raw arrays.
+    is_tensor = isinstance(getattr(value, "_backend", None), Backend)
+    return not is_tensor and array_api_compat.is_array_api_obj(value)
 
 
 def backend_of(array: Any) -> Backend:
@@ -41,7 +52,7 @@ def backend_of(array: Any) -> Backend:
     """
     if type(array) is CPU.array_type or array_api_compat.is_numpy_array(array):
         return CPU
-    if not array_api_compat.is_array_api_obj(array):
+    if not is_array(array):
         raise TypeError(
             f"expected an array or a number, got {type(array).__name__}; "
             "wrap lists and tuples in Tensor(...)"
@@ -58,20 +69,22 @@ def backend_of(array: Any) -> Backend:
             from agrad.backends.torch import TorchBackend as kind
         elif array_api_compat.is_jax_array(array):
             from agrad.backends.jax import JAXBackend as kind
+        elif array_api_compat.is_dask_array(array):
+            from agrad.backends.dask import DaskBackend as kind
         name = library.__name__.removeprefix("array_api_compat.").partition(".")[0]
         _seen[library, device] = kind(library, device, f"{name}:{_device_name(device)}")
     return _seen[library, device]
 
 
 def backend_for(device: str | Backend) -> Backend:
-    """Return the backend of a device: "cpu", "cuda", "cuda:1", or a Tensor's ``device``.
+    """Return the backend of a device: "cpu", "cuda:1", "torch:cpu", or a Tensor's ``device``.
 
     Raises
     ------
     ValueError
         If there is no device of that name.
     ImportError
-        If it is a GPU, and CuPy is not installed.
+        If the library that it belongs to is not installed: CuPy for "cuda".
     RuntimeError
         If it is a GPU, and CuPy can't use it.
     """
@@ -93,11 +106,151 @@ def backend_for(device: str | Backend) -> Backend:
         for backend in _seen.values():
             if backend.name == device:
                 return backend
+        if kind in _OPENERS:
+            return backend_of(_open(kind, index, device))
     known = ["'cpu'", "'cuda'", "'cuda:<number>'", *(repr(each.name) for each in _seen.values())]
     raise ValueError(
-        f"there is no device {device!r}; known are {', '.join(known)}. A library's devices are "
-        "known once a Tensor has been made of an array of it"
+        f"there is no device {device!r}; known are {', '.join(known)}, and those of "
+        f"{', '.join(_OPENERS)}, such as 'torch:cpu'. Another library's devices are known once a "
+        "Tensor has been made of an array of it"
     )
+
+
+def backend_of_dlpack(producer: Any) -> Backend:
+    """Return the backend for an array that is only known by DLPack: NumPy on a CPU, else CuPy.
+
+    Raises
+    ------
+    AttributeError
+        If it has no ``__dlpack_device__``.
+    BufferError
+        If it is neither in the memory of the host nor of a CUDA device.
+    """
+    kind, index = producer.__dlpack_device__()
+    if kind == 1:  # DLPack's numbers: kDLCPU, and kDLCUDA
+        return CPU
+    if kind == 2:
+        return backend_for(f"cuda:{index}")
+    raise BufferError(f"agrad has no library for arrays on DLPack's device ({kind}, {index})")
+
+
+# Libraries by name, for devices of which no array has been seen yet -------------------------------
+
+
+def _open_torch(device: str) -> Array:
+    torch = import_module("torch")
+    return torch.empty(0, device=device or None)
+
+
+def _open_jax(device: str) -> Array:
+    jax = import_module("jax")
+    platform = device.partition(":")[0] or None
+    found = [each for each in jax.devices(platform) if device in ("", platform, str(each))]
+    if not found:
+        raise ValueError(f"JAX has {', '.join(map(str, jax.devices(platform)))}")
+    return jax.device_put(jax.numpy.empty(0), found[0])
+
+
+def _open_strict(device: str) -> Array:
+    strict = import_module("array_api_strict")
+    return strict.empty(0, device=strict.Device(device) if device else None)
+
+
+def _open_dask(device: str) -> Array:
+    if device not in ("", "cpu"):
+        raise ValueError("Dask has 'cpu' alone")
+    return import_module("dask.array").empty(0)
+
+
+_OPENERS = {
+    "torch": _open_torch,
+    "jax": _open_jax,
+    "dask": _open_dask,
+    "array_api_strict": _open_strict,
+}
+
+
+def _open(library: str, device: str, name: str) -> Array:
+    """Return an empty array on a device of a library, which tells the rest."""
+    try:
+        return _OPENERS[library](device)
+    except ImportError as error:
+        raise ImportError(
+            f"device {name!r} needs {library}, which can't be imported ({error})"
+        ) from None
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"there is no device {name!r}: {library} says {reason!r}") from error
+
+
+# Where new Tensors go -----------------------------------------------------------------------------
+
+_default: Backend = CPU
+
+
+def default_backend() -> Backend:
+    """Return the backend of the default device."""
+    return _default
+
+
+def set_default_device(device: str | Backend) -> None:
+    """Choose where new Tensors go when no device is given; the CPU at the start.
+
+    That are those made of numbers and lists, and by creation functions, modules and random
+    generators. A raw array stays where it is, as ever.
+
+    Parameters
+    ----------
+    device : str
+        "cpu", "cuda", "torch:cpu", or another Tensor's ``device``.
+
+    Raises
+    ------
+    ValueError
+        If there is no device of that name.
+    ImportError
+        If the library that it belongs to is not installed.
+    RuntimeError
+        If it is a GPU, and CuPy can't use it.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.set_default_device("array_api_strict:CPU_DEVICE")
+    >>> ag.zeros(2).device
+    'array_api_strict:CPU_DEVICE'
+    >>> ag.set_default_device("cpu")
+    """
+    global _default
+    _default = backend_for(device)
+
+
+def get_default_device() -> str:
+    """Return where new Tensors go when no device is given.
+
+    Returns
+    -------
+    str
+        The name of the device.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.get_default_device()
+    'cpu'
+    """
+    return _default.name
+
+
+def known_devices() -> tuple[str, ...]:
+    """Return the devices that can be used at once: no library is imported to find more."""
+    names = {"cpu": None, _default.name: None}
+    names.update((backend.name, None) for backend in _seen.values())
+    if "cupy" in sys.modules:
+        from agrad.backends.cupy import device_count
+
+        names.update((f"cuda:{index}", None) for index in range(device_count()))
+    return tuple(names)
 
 
 def _device_name(device: Any) -> str:

@@ -1,15 +1,40 @@
 """CuPy: the backend of the devices "cuda", "cuda:0", "cuda:1", ..."""
 
-from collections.abc import Callable
-from functools import cache, wraps
+from collections.abc import Callable, Hashable
+from functools import cache, cached_property, wraps
 from typing import Any
 
 import array_api_compat.cupy
 import cupy
 
 from agrad.backends.generic import Array, Backend
+from agrad.backends.special import Special
 
-__all__ = ["CuPyBackend", "cuda"]
+__all__ = ["CuPyBackend", "cuda", "device_count"]
+
+
+class CuPySpecial(Special):
+    """CuPy's own special functions."""
+
+    def find(self, name: str) -> Any:
+        import cupyx.scipy.special
+
+        return getattr(cupyx.scipy.special, name)
+
+
+class CuPyLinalg:
+    """CuPy's linear algebra, with what it lacks."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(array_api_compat.cupy.linalg, name)
+
+    def solve(self, x1: Array, x2: Array) -> Array:
+        """Return the solution of linear equations; CuPy's own doesn't broadcast."""
+        if x2.ndim > 1:
+            stack = cupy.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+            x1 = cupy.broadcast_to(x1, stack + x1.shape[-2:])
+            x2 = cupy.broadcast_to(x2, stack + x2.shape[-2:])
+        return cupy.linalg.solve(x1, x2)
 
 
 class CuPyBackend(Backend):
@@ -24,6 +49,12 @@ class CuPyBackend(Backend):
 
     def __init__(self, index: int) -> None:
         super().__init__(array_api_compat.cupy, cupy.cuda.Device(index), f"cuda:{index}")
+
+    linalg = CuPyLinalg()
+
+    @cached_property
+    def special(self) -> Any:
+        return CuPySpecial(self)
 
     def bind(self, function: Callable[..., Any]) -> Callable[..., Any]:
         device, index = self.device, self.device.id
@@ -57,9 +88,20 @@ class CuPyBackend(Backend):
         with self.device:
             return array.copy()
 
-    def assign(self, target: Array, value: Array) -> Array:
+    def memory(self, array: Array) -> Hashable:
+        while array.base is not None:
+            array = array.base
+        return id(array)
+
+    def is_view(self, array: Array) -> bool:
+        return array.base is not None
+
+    def may_share(self, x1: Array, x2: Array) -> bool:
+        return x1.base is not None and self.memory(x1) == self.memory(x2)
+
+    def assign(self, target: Array, key: Any, value: Any) -> Array:
         with self.device:
-            target[...] = value
+            target[key] = value
         return target
 
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
@@ -98,6 +140,14 @@ def _axpy() -> Any:
 @cache
 def _backend(index: int) -> CuPyBackend:
     return CuPyBackend(index)
+
+
+def device_count() -> int:
+    """Return how many GPUs can be used; 0 also where there is no driver."""
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return 0
 
 
 def cuda(index: int | None = None) -> CuPyBackend:

@@ -7,8 +7,8 @@ that can do better has a file of its own next to this one.
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Hashable
+from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
@@ -82,6 +82,13 @@ class Backend:
 
         return backend_for, (self.name,)
 
+    @cached_property
+    def special(self) -> Any:
+        """The special functions (erf, ...), by SciPy's names."""
+        from agrad.backends.special import Special
+
+        return Special(self)
+
     # What the engine runs ------------------------------------------------------------------
 
     def make_bound(self, primitive: Any) -> Bound:
@@ -132,9 +139,33 @@ class Backend:
 
         return to_numpy(array)
 
+    def from_dlpack(self, producer: Any, copy: bool | None = None) -> Array:
+        """Return what DLPack gives of an array of another library, on this device."""
+        options = {} if copy is None else {"copy": copy}
+        return self.asarray(self.library.from_dlpack(producer, **options))
+
     def normalize(self, result: Any) -> Array:
         """Return what a function gave as an array: some give scalars for zero dimensions."""
         return result
+
+    # Where libraries differ from the standard ------------------------------------------------
+
+    def expm1(self, x: Array) -> Array:
+        """Return exp(x) - 1; of complex infinities too, where most libraries give NaN."""
+        out = self.library.expm1(x)
+        if not dtypes.dtype(x.dtype).is_complex:
+            return out
+        return self.where(self.isfinite(x), out, self.exp(x) - 1)
+
+    def floor_divide(self, x1: Any, x2: Any) -> Array:
+        """Return floor(x1 / x2); of infinities too, where most libraries give NaN, or -1."""
+        out = self.library.floor_divide(x1, x2)
+        if not dtypes.dtype(out.dtype).is_floating:
+            return out
+        quotient = x1 / x2
+        by_infinity = self.isinf(x2) if hasattr(x2, "dtype") else self.asarray(math.isinf(x2))
+        out = self.where(self.isinf(quotient) & self.isnan(out), quotient, out)
+        return self.where(by_infinity & (quotient == 0), quotient, out)
 
     # What the standard lacks -----------------------------------------------------------------
 
@@ -142,13 +173,54 @@ class Backend:
         """Return an array that shares its memory with no other; a copy if that can't be known."""
         return self.library.asarray(array, copy=True)
 
-    def assign(self, target: Array, value: Array) -> Array:
-        """Write `value` into `target` and return it; a new array where writing is forbidden."""
+    def memory(self, array: Array) -> Hashable:
+        """Return what tells an array's memory from others'; None if it can't be written to."""
+        return id(array)
+
+    def is_view(self, array: Array) -> bool:
+        """Return whether an array is known to be a part of another's memory."""
+        return False
+
+    def may_share(self, x1: Array, x2: Array) -> bool:
+        """Return whether a write to one array may show in the other.
+
+        So it is taken to be where it can't be known, and where nothing can be written to: then the
+        other one is written to as well.
+        """
+        return True
+
+    def assign(self, target: Array, key: Any, value: Any) -> Array:
+        """Write `value` into ``target[key]`` and return it; a new array if writing is forbidden."""
+        if hasattr(value, "dtype") and value.dtype != target.dtype:
+            value = self.astype(value, target.dtype)
         try:
-            target[...] = value
-        except TypeError:  # JAX
-            return self.broadcast_to(self.asarray(value, dtype=target.dtype), target.shape)
+            target[_full_key(key)] = value
+        except (TypeError, IndexError):  # it can't be written to, or not by such a key
+            result = self._assigned(target, key, value)
+            try:
+                target[...] = result
+            except TypeError:
+                return result
         return target
+
+    def _assigned(self, target: Array, key: Any, value: Any) -> Array:
+        """Return a new array with `value` in ``[key]``, made by standard functions."""
+        places = self.getitem(self.reshape(self.arange(math.prod(target.shape)), target.shape), key)
+        if 0 in places.shape:
+            return target
+        values = self.broadcast_to(self.asarray(value, dtype=target.dtype), places.shape)
+        # The number of the value that goes to each cell, the last if there are several; or -1
+        cells = self.arange(math.prod(target.shape))
+        hits = cells[:, None] == self.reshape(places, (1, -1))
+        source = self.max(self.where(hits, self.arange(hits.shape[1])[None, :], -1), axis=1)
+        taken = self.take(self.reshape(values, (-1,)), self.abs(source), axis=0)
+        return self.where(
+            self.reshape(source >= 0, target.shape), self.reshape(taken, target.shape), target
+        )
+
+    def setitem(self, x: Array, key: Any, value: Any) -> Array:
+        """Return a new array that is x but for `value` in ``[key]``."""
+        return self.assign(self.asarray(x, copy=True), key, value)
 
     def bounds(self, array: Array) -> tuple[int, int]:
         """Return the smallest and the greatest of some integers; (0, 0) if there are none."""
@@ -174,9 +246,7 @@ class Backend:
             axis = len(keys) - 1
             taken = self.take(x, indices, axis=axis)
             return self.reshape(taken, (*x.shape[:axis], *keys[-1].shape, *x.shape[axis + 1 :]))
-        if "..." in kinds or "mask" in kinds or "integers" in kinds:
-            return x[key]
-        return x[(*keys, ...)]  # the standard wants the axes that remain to be named
+        return x[_full_key(key)]
 
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         """Return zeros of `shape` with `values` added at ``[key]``: the transpose of indexing.
@@ -203,6 +273,12 @@ class Backend:
     def to_device(self, array: Array, target: "Backend") -> Array:
         """Return the array's values as an array of another backend."""
         return array if target is self else target.from_host(self.to_host(array))
+
+
+def _full_key(key: Any) -> Any:
+    """Return an index that names all axes, as the standard wants it."""
+    keys = key if isinstance(key, tuple) else (key,)
+    return (*keys, ...) if {_kind(each) for each in keys} <= {"all", "other"} else key
 
 
 def _kind(key: Any) -> str:

@@ -1,12 +1,15 @@
 """NumPy: the backend of the device "cpu"."""
 
 import threading
+from collections.abc import Hashable
+from functools import cached_property
 from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
 
 from agrad.backends.generic import Array, Backend
+from agrad.backends.special import Special, scipy_special
 
 __all__ = ["CPU", "NumPyBackend", "to_numpy"]
 
@@ -36,10 +39,21 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
+class NumPySpecial(Special):
+    """SciPy's special functions, without detours."""
+
+    def find(self, name: str) -> Any:
+        return getattr(scipy_special(), name)
+
+
 class NumPyBackend(Backend):
     """NumPy, whose main namespace follows the standard since 2.1."""
 
     array_type = np.ndarray
+
+    @cached_property
+    def special(self) -> Any:
+        return NumPySpecial(self)
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
         array = np.asarray(data, dtype=dtype, copy=copy)
@@ -60,6 +74,22 @@ class NumPyBackend(Backend):
         # A view (its base is another array) or a scalar that some ufunc gave
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
 
+    def memory(self, array: Array) -> Hashable:
+        base = array.base
+        while base is not None and isinstance(base, np.ndarray):
+            array, base = base, base.base
+        return id(array)
+
+    def is_view(self, array: Array) -> bool:
+        return array.base is not None
+
+    def may_share(self, x1: Array, x2: Array) -> bool:
+        return x1.base is not None and self.memory(x1) == self.memory(x2)
+
+    def assign(self, target: Array, key: Any, value: Any) -> Array:
+        target[key] = value
+        return target
+
     def bounds(self, array: Array) -> tuple[int, int]:
         if not array.shape:
             return int(array), int(array)
@@ -79,6 +109,21 @@ class NumPyBackend(Backend):
                 self.axpy(alpha, x[start : start + rows], y[start : start + rows])
         return y
 
+    def expm1(self, x: Array) -> Array:
+        if np.asarray(x).dtype.kind != "c" or np.isfinite(x).all():
+            return np.expm1(x)
+        with np.errstate(invalid="ignore"):
+            # NumPy gives NaN there, where the standard has limits such as -1 for -inf + nan j.
+            return np.where(np.isfinite(x), np.expm1(x), np.exp(x) - 1)
+
+    def floor_divide(self, x1: Array, x2: Array) -> Array:
+        infinite = np.isinf(x1) | np.isinf(x2)
+        if not infinite.any():
+            return np.floor_divide(x1, x2)
+        with np.errstate(invalid="ignore"):
+            # NumPy has NaN for inf // 2, and -1 for 1 // -inf; the standard has inf and -0.
+            return np.where(infinite, np.floor(np.divide(x1, x2)), np.floor_divide(x1, x2))
+
     def argsort(
         self, x: Array, *, axis: int = -1, descending: bool = False, stable: bool = True
     ) -> Array:
@@ -95,7 +140,10 @@ class NumPyBackend(Backend):
         return np.einsum("i,j->ij", x1, x2)  # slow to start, then twice as fast
 
     def getitem(self, x: Array, key: Any) -> Array:
-        return x[key]
+        part = x[key]
+        if type(part) is not np.ndarray:  # a single element, as a view instead of a scalar
+            part = x[(*key, ...) if type(key) is tuple else (key, ...)]
+        return part
 
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         result = np.zeros(shape, dtype=values.dtype)

@@ -1,14 +1,48 @@
 """PyTorch's arrays: its own versions of what the standard lacks."""
 
+import math
+from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import Any
 
 from agrad.backends.generic import Array, Backend
+from agrad.backends.special import Special
 
 __all__ = ["TorchBackend"]
 
 
+class TorchSpecial(Special):
+    """PyTorch's own special functions, what it lacks made of them, and else SciPy's."""
+
+    def find(self, name: str) -> Any:
+        return getattr(self.xp.library.special, name, None) or super().find(name)
+
+    def ndtr(self, x: Array) -> Array:
+        return self.erfc(x * -math.sqrt(0.5)) / 2  # PyTorch's own has no digits left below -6
+
+    # PyTorch has only the logarithm of the gamma function's size.
+
+    def gamma(self, x: Array) -> Array:
+        return self._sign(x) * self.gammaln(x).exp()
+
+    def beta(self, a: Array, b: Array) -> Array:
+        return self._sign(a) * self._sign(b) * self._sign(a + b) * self.betaln(a, b).exp()
+
+    def betaln(self, a: Array, b: Array) -> Array:
+        return self.gammaln(a) + self.gammaln(b) - self.gammaln(a + b)
+
+    def _sign(self, x: Array) -> Array:
+        """Return the gamma function's sign: it changes at 0, -1, -2, ..., where there is none."""
+        sign = 1 - 2 * x.clamp(max=0).floor().remainder(2)
+        return sign.where((x >= 0) | (x != x.floor()), math.nan)
+
+
 class TorchBackend(Backend):
     """PyTorch on one device, without its own autograd."""
+
+    @cached_property
+    def special(self) -> Any:
+        return TorchSpecial(self)
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
         return super().asarray(self._plain(data), dtype=dtype, copy=copy)
@@ -34,8 +68,49 @@ class TorchBackend(Backend):
     def own(self, array: Array) -> Array:
         return array.clone() if array._is_view() else array
 
+    def memory(self, array: Array) -> Hashable:
+        return int(array.untyped_storage().data_ptr()) or None  # empty arrays have none
+
+    def is_view(self, array: Array) -> bool:
+        return bool(array._is_view())
+
+    def may_share(self, x1: Array, x2: Array) -> bool:
+        return self.is_view(x1) and self.memory(x1) == self.memory(x2)
+
+    def assign(self, target: Array, key: Any, value: Any) -> Array:
+        value = self.asarray(value, dtype=target.dtype)
+        axes, key = self._forwards(target.shape, key)
+        turned = target.flip(axes) if axes else target
+        turned[key] = value
+        return target.copy_(turned.flip(axes)) if axes else target
+
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
         return y.add_(x, alpha=alpha)
+
+    def log1p(self, x: Array) -> Array:
+        if not x.is_complex():
+            return self.library.log1p(x)
+        return self.library.where(x.isfinite(), self.library.log1p(x), (x + 1).log())
+
+    def remainder(self, x1: Any, x2: Any) -> Array:
+        out = self.library.remainder(x1, x2)
+        if not out.is_floating_point():
+            return out
+        sign = x2 if hasattr(x2, "dtype") else self.asarray(x2, dtype=out.dtype)
+        return self.library.where(out == 0, self.library.copysign(out, sign), out)
+
+    def unique_all(self, x: Array) -> tuple[Array, Array, Array, Array]:
+        torch = self.library
+        ranks = x
+        if x.is_complex():  # which PyTorch can't sort: by the real parts, then by the imaginary
+            _, major = torch.unique(x.real, return_inverse=True)
+            steps, minor = torch.unique(x.imag, return_inverse=True)
+            ranks = major * len(steps) + minor
+        _, inverse, counts = torch.unique(ranks, return_inverse=True, return_counts=True)
+        # In order of their values, equal elements in their own order: the first is the first.
+        order = torch.argsort(inverse.reshape(-1), stable=True)
+        indices = order[counts.cumsum(0) - counts]
+        return x.reshape(-1)[indices], indices, inverse, counts
 
     def positive(self, x: Array) -> Array:
         return x.clone()  # PyTorch's own returns x itself
@@ -57,14 +132,35 @@ class TorchBackend(Backend):
         return self.library.count_nonzero(x, axis=axis, keepdims=keepdims)
 
     def getitem(self, x: Array, key: Any) -> Array:
-        return x[self._index(key)]
+        axes, key = self._forwards(x.shape, key)
+        return x.flip(axes)[key] if axes else x[key]
 
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         size = self.zeros(shape, dtype=self.bool).numel()
-        came_from = self.reshape(self.arange(size), shape)[self._index(key)]
+        came_from = self.getitem(self.reshape(self.arange(size), shape), key)
         result = self.zeros((size,), dtype=values.dtype)
         result.index_add_(0, came_from.reshape(-1), values.reshape(-1))
         return result.reshape(shape)
+
+    def _forwards(self, shape: Sequence[int], key: Any) -> tuple[list[int], Any]:
+        """Return which axes a key takes backwards, and the key for when they are turned round.
+
+        For PyTorch's indexing has no negative steps.
+        """
+        keys = key if isinstance(key, tuple) else (key,)
+        if not any(isinstance(each, slice) and (each.step or 1) < 0 for each in keys):
+            return [], self._index(key)
+        lengths = [_axes_of(each, self.bool) for each in keys]
+        result, axes, axis = [], [], 0
+        for each, length in zip(keys, lengths, strict=True):
+            if isinstance(each, slice) and (each.step or 1) < 0:
+                n = shape[axis]
+                start, stop, step = each.indices(n)
+                axes.append(axis)
+                each = slice(n - 1 - start, n - 1 - stop, -step)
+            result.append(each)
+            axis += len(shape) - sum(lengths) if each is ... else length
+        return axes, self._index(tuple(result))
 
     def _index(self, key: Any) -> Any:
         """Return an index with its integers as int64: PyTorch takes uint8 for a mask."""
@@ -72,3 +168,10 @@ class TorchBackend(Backend):
             return tuple(self._index(each) for each in key)
         masks = self.bool, self.int64
         return key.long() if hasattr(key, "dtype") and key.dtype not in masks else key
+
+
+def _axes_of(key: Any, mask: Any) -> int:
+    """Return how many axes a part of an index takes: ``...`` those that the others leave."""
+    if key is None or key is ...:
+        return 0
+    return key.ndim if hasattr(key, "dtype") and key.dtype == mask else 1

@@ -133,5 +133,5 @@ def _uniform(tensor: Tensor, bound: float, generator: Generator | None) -> Tenso
 
 
 def _write(tensor: Tensor, values: object) -> Tensor:
-    tensor.data = tensor._backend.assign(tensor._data, values)
+    tensor.data = tensor._backend.assign(tensor._data, ..., values)
     return tensor

@@ -324,7 +324,7 @@ class Module:
             moved = value.to(p._backend).to(p.dtype)
             copies.append((p, p._backend.asarray(moved._data, copy=True)))
         for p, array in copies:
-            p.data = p._backend.assign(p._data, array)
+            p.data = p._backend.assign(p._data, ..., array)
 
     def __repr__(self) -> str:
         name = type(self).__name__

@@ -3,16 +3,28 @@
 This package is itself the namespace that rules run over to give gradients of gradients.
 """
 
-from agrad.ops import fft, linalg, special
+from agrad.ops import fft as fft
+from agrad.ops import linalg as linalg
+from agrad.ops import special as special
+from agrad.ops.assignment import setitem
+from agrad.ops.constants import (
+    e,
+    inf,
+    nan,
+    newaxis,
+    pi,
+)
 from agrad.ops.creation import (
     arange,
     asarray,
     empty,
     empty_like,
     eye,
+    from_dlpack,
     full,
     full_like,
     linspace,
+    meshgrid,
     ones,
     ones_like,
     tril,
@@ -22,8 +34,14 @@ from agrad.ops.creation import (
 )
 from agrad.ops.data_types import (
     astype,
+    can_cast,
+    finfo,
+    iinfo,
+    isdtype,
+    result_type,
     to_device,
 )
+from agrad.ops.einsum import einsum
 from agrad.ops.elementwise import (
     abs,
     acos,
@@ -99,6 +117,7 @@ from agrad.ops.indexing import (
     take,
     take_along_axis,
 )
+from agrad.ops.inspection import __array_namespace_info__
 from agrad.ops.linalg import (
     matmul,
     matrix_transpose,
@@ -114,6 +133,7 @@ from agrad.ops.manipulation import (
     expand_dims,
     flip,
     moveaxis,
+    pad,
     permute_dims,
     repeat,
     reshape,
@@ -127,7 +147,16 @@ from agrad.ops.searching import (
     argmax,
     argmin,
     count_nonzero,
+    nonzero,
+    searchsorted,
     where,
+)
+from agrad.ops.sets import (
+    isin,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
 )
 from agrad.ops.sorting import (
     argsort,
@@ -135,6 +164,7 @@ from agrad.ops.sorting import (
 )
 from agrad.ops.special import (
     log_softmax,
+    logsumexp,
     softmax,
 )
 from agrad.ops.statistical import (
@@ -151,9 +181,11 @@ from agrad.ops.statistical import (
 from agrad.ops.utility import (
     all,
     any,
+    diff,
 )
 
 __all__ = [
+    "__array_namespace_info__",
     "abs",
     "acos",
     "acosh",
@@ -180,6 +212,7 @@ __all__ = [
     "broadcast_arrays",
     "broadcast_shapes",
     "broadcast_to",
+    "can_cast",
     "ceil",
     "clip",
     "concat",
@@ -190,7 +223,10 @@ __all__ = [
     "count_nonzero",
     "cumulative_prod",
     "cumulative_sum",
+    "diff",
     "divide",
+    "e",
+    "einsum",
     "empty",
     "empty_like",
     "equal",
@@ -198,17 +234,23 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "finfo",
     "flip",
     "floor",
     "floor_divide",
+    "from_dlpack",
     "full",
     "full_like",
     "getitem",
     "greater",
     "greater_equal",
     "hypot",
+    "iinfo",
     "imag",
+    "inf",
+    "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "less",
@@ -224,22 +266,29 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "logsumexp",
     "matmul",
     "matrix_transpose",
     "max",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
     "moveaxis",
     "multiply",
+    "nan",
     "negative",
+    "newaxis",
     "nextafter",
+    "nonzero",
     "not_equal",
     "ones",
     "ones_like",
     "outer",
+    "pad",
     "permute_dims",
+    "pi",
     "positive",
     "pow",
     "prod",
@@ -248,9 +297,12 @@ __all__ = [
     "remainder",
     "repeat",
     "reshape",
+    "result_type",
     "roll",
     "round",
     "scatter_add",
+    "searchsorted",
+    "setitem",
     "sign",
     "signbit",
     "sin",
@@ -274,6 +326,10 @@ __all__ = [
     "tril",
     "triu",
     "trunc",
+    "unique_all",
+    "unique_counts",
+    "unique_inverse",
+    "unique_values",
     "unstack",
     "var",
     "vecdot",

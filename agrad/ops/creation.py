@@ -1,9 +1,16 @@
 """Creation: new Tensors from numbers, lists and arrays. None of them requires a gradient."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from agrad.autograd import Primitive, Variable, record, wrap
-from agrad.backends import CPU, Backend, backend_for
+from agrad.backends import (
+    Backend,
+    backend_for,
+    backend_of,
+    backend_of_dlpack,
+    default_backend,
+    is_array,
+)
 from agrad.ops.data_types import astype, to_array, to_device
 from agrad.ops.elementwise import positive
 from agrad.typing import DTypeLike, Scalar, Shape, TensorLike
@@ -29,10 +36,9 @@ def asarray(
     dtype : dtype or str, optional
         The data type; by default that of `obj`, or what the library makes of numbers.
     device : str, optional
-        Where it is to be; by default where `obj` is, and the CPU for numbers and lists.
+        Where it is to be; by default where `obj` is; the default device for numbers and lists.
     copy : bool, optional
-        True copies always; False refuses to copy a raw array; by default it is copied only where it
-        must be.
+        True copies always; False refuses to copy; by default it is copied only where it must be.
 
     Returns
     -------
@@ -56,7 +62,12 @@ def asarray(
     if isinstance(obj, Variable):  # stays in the graph
         tensor = cast("Tensor", obj) if device is None else to_device(obj, device)
         tensor = tensor if dtype is None else astype(tensor, dtype, copy=False)
-        if not copy or tensor is not obj:
+        if copy is False and tensor is not obj:
+            raise ValueError(
+                "copy=False, but a Tensor must be copied for another data type or device"
+            )
+        is_new = device is None and tensor is not obj  # other devices may share its memory
+        if not copy or is_new:
             return tensor
         if tensor.requires_grad:
             return positive(tensor)
@@ -68,7 +79,7 @@ def _create(
     name: str, *args: Any, dtype: DTypeLike, device: str | None, **options: Any
 ) -> "Tensor":
     """Call a creation function of the library that holds a device's arrays."""
-    backend = CPU if device is None else backend_for(device)
+    backend = default_backend() if device is None else backend_for(device)
     wanted = None if dtype is None else backend.dtype(dtype)
     function = getattr(backend, name)
 
@@ -88,7 +99,7 @@ def zeros(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = N
     dtype : dtype or str, optional
         The data type; by default the library's own choice, float64 for NumPy.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; the default device, the CPU, if not given.
 
     Returns
     -------
@@ -114,7 +125,7 @@ def ones(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = No
     dtype : dtype or str, optional
         The data type; by default the library's own choice, float64 for NumPy.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; the default device, the CPU, if not given.
 
     Returns
     -------
@@ -140,7 +151,7 @@ def empty(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = N
     dtype : dtype or str, optional
         The data type; by default the library's own choice, float64 for NumPy.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; the default device, the CPU, if not given.
 
     Returns
     -------
@@ -156,9 +167,17 @@ def empty(shape: int | Shape, *, dtype: DTypeLike = None, device: str | None = N
     return _create("empty", shape, dtype=dtype, device=device)
 
 
+# Of a Tensor, whose gradient the engine sums over the axes that it was stretched along
+_FULL = Primitive(
+    "full",
+    lambda xp, fill_value, shape: xp.asarray(xp.broadcast_to(fill_value, shape), copy=True),
+    fill_value=lambda xp, g: g,
+)
+
+
 def full(
     shape: int | Shape,
-    fill_value: Scalar,
+    fill_value: Scalar | TensorLike,
     *,
     dtype: DTypeLike = None,
     device: str | None = None,
@@ -169,12 +188,14 @@ def full(
     ----------
     shape : int or tuple of int
         The length of each axis.
-    fill_value : number
-        The value of all elements.
+    fill_value : number or Tensor
+        The value of all elements. A Tensor of no dimensions stays in the graph: it gets the sum of
+        all the elements' gradients.
     dtype : dtype or str, optional
         The data type; by default what the library makes of the value.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; if not given, where `fill_value` is if that is a Tensor, else the default
+        device, the CPU.
 
     Returns
     -------
@@ -187,6 +208,10 @@ def full(
     >>> ag.full((2,), 0.5).tolist()
     [0.5, 0.5]
     """
+    if isinstance(fill_value, Variable) or is_array(fill_value):
+        value = asarray(fill_value, dtype=dtype, device=device)
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        return record(_FULL, (value,), shape=shape)
     return _create("full", shape, fill_value, dtype=dtype, device=device)
 
 
@@ -212,7 +237,7 @@ def arange(
     dtype : dtype or str, optional
         The data type; by default integers if all three are, else floating-point.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; the default device, the CPU, if not given.
 
     Returns
     -------
@@ -251,7 +276,7 @@ def linspace(
     dtype : dtype or str, optional
         The data type; by default the library's own choice, float64 for NumPy.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; the default device, the CPU, if not given.
     endpoint : bool
         Whether `stop` is the last number; otherwise it would be the next one.
 
@@ -291,7 +316,7 @@ def eye(
     dtype : dtype or str, optional
         The data type; by default the library's own choice, float64 for NumPy.
     device : str, optional
-        Where to make it; the CPU by default.
+        Where to make it; the default device, the CPU, if not given.
 
     Returns
     -------
@@ -396,7 +421,7 @@ def empty_like(x: TensorLike, /, *, dtype: DTypeLike = None, device: str | None 
 def full_like(
     x: TensorLike,
     /,
-    fill_value: Scalar,
+    fill_value: Scalar | TensorLike,
     *,
     dtype: DTypeLike = None,
     device: str | None = None,
@@ -407,8 +432,8 @@ def full_like(
     ----------
     x : Tensor
         Of any shape and data type.
-    fill_value : number
-        The value of all elements.
+    fill_value : number or Tensor
+        The value of all elements; see `full`.
     dtype : dtype or str, optional
         The data type; that of `x` by default.
     device : str, optional
@@ -425,7 +450,9 @@ def full_like(
     >>> ag.full_like(ag.Tensor([1, 2]), 7).tolist()
     [7, 7]
     """
-    return _create_like("full", x, fill_value, dtype=dtype, device=device)
+    like = asarray(x)
+    dtype = like.dtype if dtype is None else dtype
+    return full(like.shape, fill_value, dtype=dtype, device=device or like.device)
 
 
 _TRIL = Primitive("tril", x=lambda xp, g, k: xp.tril(g, k=k))
@@ -480,3 +507,94 @@ def triu(x: TensorLike, /, *, k: int = 0) -> "Tensor":
     [[1, 2], [0, 4]]
     """
     return record(_TRIU, (x,), k=k)
+
+
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> "Tensor":
+    """Return an array of another library as a Tensor that shares its memory, by DLPack.
+
+    Parameters
+    ----------
+    x : array or Tensor
+        Anything with ``__dlpack__`` and ``__dlpack_device__``.
+    device : str, optional
+        Where it is to be. By default it stays where it is, and with its library if agrad runs over
+        that: PyTorch's arrays are on "torch:cpu", and "cpu" makes them NumPy's. Arrays of unknown
+        libraries become NumPy's, or CuPy's on a GPU.
+    copy : bool, optional
+        True copies always; False refuses to copy; by default it is copied only where it must be.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `x`. It requires no gradient.
+
+    Raises
+    ------
+    AttributeError
+        If `x` knows nothing of DLPack.
+    BufferError
+        If the memory can't be shared, or a copy is needed and refused.
+    ValueError
+        If there is no such device, or a copy is needed and refused.
+
+    Examples
+    --------
+    >>> import numpy as np, agrad as ag
+    >>> array = np.zeros(2)
+    >>> x = ag.from_dlpack(array)
+    >>> array[0] = 7
+    >>> x
+    Tensor([7., 0.], dtype=float64)
+    """
+    if isinstance(x, Variable):
+        x = cast("Tensor", x)._exported()
+    if not is_array(x):
+        target = backend_of_dlpack(x) if device is None else backend_for(device)
+        return wrap(target.from_dlpack(x, copy), target)
+    target = backend_of(x) if device is None else backend_for(device)
+    if copy is False and target is not backend_of(x):
+        return wrap(target.from_dlpack(x, copy), target)
+    return wrap(*to_array(x, None, device, copy))
+
+
+def meshgrid(*arrays: TensorLike, indexing: Literal["xy", "ij"] = "xy") -> "tuple[Tensor, ...]":
+    """Return, for each of several vectors, its values at all points of their grid.
+
+    Parameters
+    ----------
+    *arrays : Tensor
+        Vectors, the coordinates along each axis of the grid.
+    indexing : "xy" or "ij"
+        With "ij" the n-th vector runs along the n-th axis; with "xy" the first two change places,
+        as in a picture, whose rows are numbered by y.
+
+    Returns
+    -------
+    tuple of Tensor
+        As many as vectors, each of as many dimensions.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no vector, or there is no such indexing.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x, y = ag.meshgrid(ag.Tensor([1, 2, 3]), ag.Tensor([10, 20]))
+    >>> x.tolist(), y.tolist()
+    ([[1, 2, 3], [1, 2, 3]], [[10, 10, 10], [20, 20, 20]])
+    """
+    from agrad.ops.manipulation import broadcast_arrays, reshape
+
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
+    vectors = [asarray(x) for x in arrays]
+    if any(x.ndim != 1 for x in vectors):
+        raise ValueError(f"meshgrid needs vectors, got shapes {[x.shape for x in vectors]}")
+    places = list(range(len(vectors)))
+    if indexing == "xy":
+        places[:2] = reversed(places[:2])
+    shapes = [tuple(-1 if axis == place else 1 for axis in range(len(places))) for place in places]
+    grids = [reshape(x, shape) for x, shape in zip(vectors, shapes, strict=True)]
+    return broadcast_arrays(*grids)

@@ -8,7 +8,7 @@ import cmath
 import math
 from typing import TYPE_CHECKING, Any
 
-from agrad.autograd import Primitive, record
+from agrad.autograd import Primitive, record, record_view
 from agrad.dtypes import dtype
 from agrad.ops.data_types import as_tensor
 from agrad.ops.searching import where
@@ -424,7 +424,7 @@ def real(x: TensorLike, /) -> "Tensor":
     [1.0]
     """
     x = as_tensor(x)
-    return record(_REAL, (x,)) if x.dtype.is_complex else x
+    return record_view(_REAL, x) if x.dtype.is_complex else x
 
 
 _IMAG = Primitive("imag", x=lambda xp, g, x_dtype: xp.astype(g, x_dtype) * -1j)
@@ -451,7 +451,7 @@ def imag(x: TensorLike, /) -> "Tensor":
     [2.0]
     """
     x = as_tensor(x)
-    return record(_IMAG if x.dtype.is_complex else _IMAG_OF_REAL, (x,))
+    return record_view(_IMAG, x) if x.dtype.is_complex else record(_IMAG_OF_REAL, (x,))
 
 
 _SQUARE = Primitive("square", x=lambda xp, g, x: g * (2 * x))

@@ -3,7 +3,7 @@
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from agrad.autograd import Primitive, Variable, record
+from agrad.autograd import Primitive, Variable, record, record_view
 from agrad.backends import Backend, backend_of, is_array
 from agrad.ops.creation import asarray
 from agrad.typing import Shape, TensorLike
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Taking elements out and adding them in are each other's gradient.
 _GETITEM = Primitive(
     "getitem",
+    lambda xp, x, key: xp.getitem(x, key),
     x=lambda xp, g, x_shape, key: xp.scatter_add(g, key, x_shape),
 )
 
@@ -53,7 +54,11 @@ def getitem(x: TensorLike, key: Any, /) -> "Tensor":
     [[3, 4], [3, 4], [1, 2]]
     """
     x = asarray(x)
-    return record(_GETITEM, (x,), key=_raw_key(key, x._backend))
+    key = raw_key(key, x._backend)
+    parts = key if isinstance(key, tuple) else (key,)
+    if any(hasattr(part, "dtype") for part in parts):  # by arrays: a copy
+        return record(_GETITEM, (x,), key=key)
+    return record_view(_GETITEM, x, key=key)
 
 
 _SCATTER_ADD = Primitive(
@@ -99,10 +104,10 @@ def scatter_add(values: TensorLike, key: Any, shape: Shape, /) -> "Tensor":
     [3.0, 0.0, 3.0, 0.0]
     """
     values = asarray(values)
-    return record(_SCATTER_ADD, (values,), key=_raw_key(key, values._backend), shape=tuple(shape))
+    return record(_SCATTER_ADD, (values,), key=raw_key(key, values._backend), shape=tuple(shape))
 
 
-def _raw_key(key: Any, backend: Backend) -> Any:
+def raw_key(key: Any, backend: Backend) -> Any:
     """Return an index with raw arrays in it, each on the device of the Tensor it indexes."""
     if type(key) is tuple:
         return tuple([_raw_part(each, backend) for each in key])

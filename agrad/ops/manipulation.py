@@ -1,11 +1,12 @@
 """Manipulation: the same elements in another shape or order."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from agrad.autograd import Primitive, record
-from agrad.ops.creation import asarray
+from agrad.autograd import Primitive, record, record_view
+from agrad.ops.creation import asarray, full
 from agrad.ops.indexing import as_indices, getitem, take
 from agrad.typing import Shape, TensorLike
 
@@ -30,12 +31,18 @@ def reshape(x: TensorLike, /, shape: int | Shape, *, copy: bool | None = None) -
     shape : int or tuple of int
         The shape, of as many elements. One length may be -1, to be found from the others.
     copy : bool, optional
-        True for an array of its own; otherwise it may share its memory with `x`.
+        True for an array of its own; False for one that shares its memory with `x`; by default it
+        does so where it can.
 
     Returns
     -------
     Tensor
         Of that shape, of the data type of `x`.
+
+    Raises
+    ------
+    ValueError
+        If a copy is needed and refused, where the library can tell.
 
     Examples
     --------
@@ -44,7 +51,9 @@ def reshape(x: TensorLike, /, shape: int | Shape, *, copy: bool | None = None) -
     [[1, 2], [3, 4]]
     """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    result = record(_RESHAPE, (x,), shape=shape)
+    result = record_view(_RESHAPE, x, shape=shape)
+    if copy is False and not result._backend.may_share(result._data, asarray(x)._data):
+        raise ValueError(f"copy=False, but these elements must be copied for the shape {shape}")
     return asarray(result, copy=copy)
 
 
@@ -86,7 +95,7 @@ def permute_dims(x: TensorLike, /, axes: tuple[int, ...]) -> "Tensor":
     axes = normalize(tuple(axes), x.ndim)
     if len(axes) != x.ndim:
         raise ValueError(f"permute_dims needs all {x.ndim} axes, got {axes}")
-    return record(_PERMUTE_DIMS, (x,), axes=axes)
+    return record_view(_PERMUTE_DIMS, x, axes=axes)
 
 
 def moveaxis(
@@ -173,7 +182,7 @@ def expand_dims(x: TensorLike, /, axis: int | tuple[int, ...] = 0) -> "Tensor":
     result = asarray(x)
     axes = axis if isinstance(axis, tuple) else (axis,)
     for a in sorted(normalize(axes, result.ndim + len(axes))):
-        result = record(_EXPAND_DIMS, (result,), axis=a)
+        result = record_view(_EXPAND_DIMS, result, axis=a)
     return result
 
 
@@ -210,7 +219,7 @@ def squeeze(x: TensorLike, /, axis: int | tuple[int, ...]) -> "Tensor":
     >>> ag.squeeze(ag.zeros((2, 1, 3)), 1).shape
     (2, 3)
     """
-    return record(_SQUEEZE, (x,), axis=axis)
+    return record_view(_SQUEEZE, x, axis=axis)
 
 
 _BROADCAST_TO = Primitive(
@@ -241,7 +250,7 @@ def broadcast_to(x: TensorLike, /, shape: Shape) -> "Tensor":
     >>> ag.broadcast_to(ag.Tensor([[1], [2]]), (2, 3)).tolist()
     [[1, 1, 1], [2, 2, 2]]
     """
-    return record(_BROADCAST_TO, (x,), shape=tuple(shape))
+    return record_view(_BROADCAST_TO, x, shape=tuple(shape))
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
@@ -280,7 +289,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
-def broadcast_arrays(*arrays: TensorLike) -> "list[Tensor]":
+def broadcast_arrays(*arrays: TensorLike) -> "tuple[Tensor, ...]":
     """Return several Tensors broadcast to their common shape.
 
     Parameters
@@ -290,7 +299,7 @@ def broadcast_arrays(*arrays: TensorLike) -> "list[Tensor]":
 
     Returns
     -------
-    list of Tensor
+    tuple of Tensor
         Each of the common shape and of its own data type.
 
     Raises
@@ -306,7 +315,7 @@ def broadcast_arrays(*arrays: TensorLike) -> "list[Tensor]":
     """
     tensors = [asarray(x) for x in arrays]
     shape = broadcast_shapes(*(x.shape for x in tensors))
-    return [broadcast_to(x, shape) for x in tensors]
+    return tuple(broadcast_to(x, shape) for x in tensors)
 
 
 _FLIP = Primitive("flip", x=lambda xp, g, axis: xp.flip(g, axis=axis))
@@ -333,7 +342,7 @@ def flip(x: TensorLike, /, *, axis: int | tuple[int, ...] | None = None) -> "Ten
     >>> ag.flip(ag.Tensor([[1, 2], [3, 4]]), axis=1).tolist()
     [[2, 1], [4, 3]]
     """
-    return record(_FLIP, (x,), axis=axis)
+    return record_view(_FLIP, x, axis=axis)
 
 
 def _roll_x(xp: Any, g: Any, shift: int | tuple[int, ...], axis: Any) -> Any:
@@ -551,3 +560,119 @@ def repeat(x: TensorLike, repeats: int | TensorLike, /, *, axis: int | None = No
     times = repeats if isinstance(repeats, int) else as_indices(repeats, x)._data
     which = backend.call(lambda xp: xp.repeat(xp.arange(x.shape[axis]), times))
     return take(x, which, axis=axis)
+
+
+# For each way to fill up an axis of length n: what stands at place i, which may be beyond its ends
+_FILLERS: dict[str, Callable[[int, int], int]] = {
+    "edge": lambda i, n: min(max(i, 0), n - 1),
+    "reflect": lambda i, n: _bounce(i, 2 * (n - 1)),
+    "symmetric": lambda i, n: _bounce(i, 2 * n, 1),
+    "wrap": lambda i, n: i % n,
+}
+
+
+def _bounce(i: int, period: int, twice: int = 0) -> int:
+    """Return the place between two mirrors, which stand on the ends or, if `twice`, beyond them."""
+    i = i % period if period else 0
+    return min(i, period - twice - i)
+
+
+def pad(
+    x: TensorLike,
+    /,
+    pad_width: Any,
+    mode: str = "constant",
+    *,
+    constant_values: Any = 0,
+) -> "Tensor":
+    """Return x with more elements before and after it along its axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Of any shape and data type.
+    pad_width : int, (before, after), sequence of such pairs, or dict
+        How many elements: one number, or a pair, for all axes; or a pair for each axis; or a dict
+        from axes to numbers or pairs, where the other axes stay as they are.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What the new elements are: constants, the element at the edge, the elements mirrored at the
+        one at the edge, or mirrored with it, or those at the other end.
+    constant_values : number, (before, after), or sequence of such pairs
+        The constants, in the same forms. Where two axes are both padded, those of the later axis
+        are taken.
+
+    Returns
+    -------
+    Tensor
+        Of the data type of `x`. An element's gradient is the sum of those of all its copies.
+
+    Raises
+    ------
+    ValueError
+        If there is no such mode, a width is negative, the widths don't fit the axes, or an empty
+        axis is to be filled up with elements of its own.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([1, 2, 3])
+    >>> ag.pad(x, 1).tolist()
+    [0, 1, 2, 3, 0]
+    >>> ag.pad(x, (0, 2), "reflect").tolist()
+    [1, 2, 3, 2, 1]
+    """
+    if mode != "constant" and mode not in _FILLERS:
+        modes = ", ".join(map(repr, ("constant", *_FILLERS)))
+        raise ValueError(f"pad: mode must be one of {modes}, got {mode!r}")
+    given = x
+    x = asarray(x)
+    widths = _pairs("pad_width", pad_width, x.ndim)
+    constants = _pairs("constant_values", constant_values, x.ndim)
+    for axis, ((before, after), values) in enumerate(zip(widths, constants, strict=True)):
+        if before < 0 or after < 0:
+            raise ValueError(f"pad: pad_width must not be negative, got {(before, after)}")
+        n = x.shape[axis]
+        if not before and not after:
+            continue
+        if mode == "constant":
+            ends = [
+                full(
+                    (*x.shape[:axis], width, *x.shape[axis + 1 :]),
+                    value,
+                    dtype=x.dtype,
+                    device=x.device,
+                )
+                for width, value in zip((before, after), values, strict=True)
+            ]
+        elif n == 0:
+            raise ValueError(f"pad: there is nothing in axis {axis} to fill it up with by {mode!r}")
+        else:
+            filler = _FILLERS[mode]
+            places = range(-before, 0), range(n, n + after)
+            ends = [take(x, [filler(i, n) for i in each], axis=axis) for each in places]
+        x = concat([ends[0], x, ends[1]], axis=axis)
+    return asarray(x, copy=True) if x is given else x
+
+
+def _pairs(name: str, value: Any, ndim: int) -> list[tuple[Any, Any]]:
+    """Return a pair for each axis, of what NumPy's pad takes."""
+    if isinstance(value, dict):
+        pairs: list[tuple[Any, Any]] = [(0, 0)] * ndim
+        for axis, each in value.items():
+            (place,) = normalize(axis, ndim)
+            pairs[place] = (each, each) if isinstance(each, Number) else tuple(each)
+        return pairs
+    if isinstance(value, Number):
+        return [(value, value)] * ndim
+    values = list(value)
+    if all(isinstance(each, Number) for each in values):
+        values = [values]
+    values = [tuple(each) * (2 if len(each) == 1 else 1) for each in values]
+    if len(values) == 1:
+        values = values * ndim
+    if len(values) != ndim or any(len(each) != 2 for each in values):
+        raise ValueError(
+            f"pad: {name} must be a number, a pair, or a pair for each of the {ndim} axes, "
+            f"got {value!r}"
+        )
+    return values

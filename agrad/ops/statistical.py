@@ -53,7 +53,7 @@ def sum(
     axis : int or tuple of int, optional
         The axes to reduce; all of them by default.
     dtype : dtype or str, optional
-        Cast to this data type first.
+        Cast to this data type first, and stay with it.
     keepdims : bool
         Keep these axes, with length 1.
 
@@ -72,7 +72,8 @@ def sum(
     """
     if dtype is None:
         return record(_SUM, (x,), axis=axis, keepdims=keepdims)
-    return record(_SUM, (astype(x, dtype),), axis=axis, keepdims=keepdims)
+    x = astype(x, dtype, copy=False)
+    return record(_SUM, (x,), axis=axis, keepdims=keepdims, dtype=x._data.dtype)
 
 
 _MEAN = Primitive(
@@ -309,7 +310,7 @@ def prod(
     axis : int or tuple of int, optional
         The axes to reduce; all of them by default.
     dtype : dtype or str, optional
-        Cast to this data type first.
+        Cast to this data type first, and stay with it.
     keepdims : bool
         Keep these axes, with length 1.
 
@@ -332,7 +333,8 @@ def prod(
     """
     if dtype is None:
         return record(_PROD, (x,), axis=axis, keepdims=keepdims)
-    return record(_PROD, (astype(x, dtype),), axis=axis, keepdims=keepdims)
+    x = astype(x, dtype, copy=False)
+    return record(_PROD, (x,), axis=axis, keepdims=keepdims, dtype=x._data.dtype)
 
 
 def _cumulative_sum_x(xp: Any, g: Any, axis: int) -> Any:
@@ -359,7 +361,7 @@ def cumulative_sum(
     axis : int, optional
         The axis to run along; it may be left out for a vector.
     dtype : dtype or str, optional
-        Cast to this data type first.
+        Cast to this data type first, and stay with it.
     include_initial : bool
         Put a 0, the sum of none, in front, so that the axis is one longer.
 
@@ -422,7 +424,7 @@ def cumulative_prod(
     axis : int, optional
         The axis to run along; it may be left out for a vector.
     dtype : dtype or str, optional
-        Cast to this data type first.
+        Cast to this data type first, and stay with it.
     include_initial : bool
         Put a 1, the product of none, in front, so that the axis is one longer.
 
@@ -458,12 +460,16 @@ def _cumulate(
     dtype: DTypeLike,
     include_initial: bool,
 ) -> "Tensor":
-    x = asarray(x) if dtype is None else astype(x, dtype)
+    options: dict[str, Any] = {}
+    x = asarray(x)
+    if dtype is not None:
+        x = astype(x, dtype, copy=False)
+        options["dtype"] = x._data.dtype  # otherwise small integers would become larger ones
     if axis is None:
         if x.ndim > 1:
             raise ValueError(f"{primitive.name} of {x.ndim} dimensions needs an axis")
         axis = 0
-    result = record(primitive, (x,), axis=axis)
+    result = record(primitive, (x,), axis=axis, **options)
     if not include_initial:
         return result
     first = (1 if a == axis % x.ndim else n for a, n in enumerate(x.shape))

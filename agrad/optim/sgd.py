@@ -6,6 +6,7 @@ from typing import Any
 from agrad.backends import Array
 from agrad.optim.optimizer import Optimizer
 from agrad.tensor import Parameter
+from agrad.writes import note_write
 
 __all__ = ["SGD", "MomentumSGD"]
 
@@ -36,6 +37,7 @@ class SGD(Optimizer):
         for p in self.params:
             if p._grad is not None:
                 p._data = p._backend.axpy(-self.lr, p._grad._data, p._data)
+        note_write(self.params)
 
 
 class MomentumSGD(Optimizer):
@@ -83,6 +85,8 @@ class MomentumSGD(Optimizer):
                 v = p.velocity
                 v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p._grad._data)
                 p._data = p._backend.axpy(-self.lr, v._data, p._data)
+        note_write(self.params)
+        note_write(p.velocity for p in self.params)
 
 
 def _decay_and_add(xp: Any, v: Array, momentum: float, g: Array) -> Array:

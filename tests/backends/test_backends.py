@@ -169,3 +169,44 @@ def test_importing_agrad_imports_no_array_library_but_numpy():
     code = f"import sys, agrad; print([m for m in {others} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Libraries by name -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        ("torch", "torch:cpu"),
+        ("jax:cpu", "jax:cpu:0"),
+        ("jax:cpu:0", "jax:cpu:0"),
+        ("array_api_strict", "array_api_strict:CPU_DEVICE"),
+        ("array_api_strict:device1", "array_api_strict:device1"),
+    ],
+)
+def test_a_library_is_imported_when_its_device_is_named(name, device):
+    pytest.importorskip(device.partition(":")[0])
+    code = f"import agrad; agrad.set_default_device({name!r}); print(agrad.zeros(2).device)"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == (
+        f"{device}\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["jax:nowhere", "jax:cpu:999", "array_api_strict:nowhere"])
+def test_a_librarys_unknown_device_is_named(name):
+    pytest.importorskip(name.partition(":")[0])
+    with pytest.raises(ValueError, match=f"no device '{name}': .* says"):
+        backend_for(name)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "array_api_strict", None)
+    with pytest.raises(ImportError, match="'array_api_strict:device2' needs array_api_strict"):
+        backend_for("array_api_strict:device2")
+
+
+def test_a_tensor_is_no_raw_array():
+    assert not is_array(ag.Tensor([1.0]))
+    with pytest.raises(TypeError, match="got Tensor"):
+        backend_of(ag.Tensor([1.0]))

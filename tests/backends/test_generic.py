@@ -20,7 +20,11 @@ def own(backend):
 @pytest.fixture
 def plain(own):
     """The same library without anything that agrad knows about it."""
-    return Backend(own.library, own.device, own.name)
+    if own.name == "dask:cpu":
+        return own  # Dask follows the standard too loosely to do without
+    backend = Backend(own.library, own.device, own.name)
+    backend.reads_values = own.reads_values
+    return backend
 
 
 def both(own, plain, name, *args):
@@ -67,7 +71,7 @@ def key(request, backend):
     if backend.name.startswith("strict") and request.param in BEYOND_THE_STANDARD:
         pytest.skip("the standard has no such index")
     if backend.name == "torch" and request.param == "steps":
-        pytest.skip("PyTorch has no steps backwards")
+        pytest.skip("PyTorch's indexing, which the plain version uses, has no steps backwards")
     key = KEYS[request.param]
 
     def raw(part):
@@ -100,7 +104,7 @@ def test_axpy_adds_a_multiple_in_place(shape, dtype, backend, own, plain):
     for version in (own, plain):
         target = backend.array(y)
         result = own.bind(version.axpy)(-0.5, backend.array(x), target)
-        assert (result is target) == (backend.name != "jax")
+        assert (result is target) == (backend.name not in ("jax", "dask"))
         assert backend.numpy(result).dtype == dtype
         np.testing.assert_allclose(backend.numpy(result), y - 0.5 * x, rtol=1e-5, atol=1e-6)
 
@@ -114,8 +118,8 @@ def test_assign_writes_in_place_where_it_can_be(value, backend, own, plain):
     raw = backend.array(value) if isinstance(value, np.ndarray) else value
     for version in (own, plain):
         target = backend.array(np.ones((2, 3), dtype=np.float32))
-        result = own.bind(version.assign)(target, raw)
-        assert (result is target) == (backend.name != "jax")
+        result = own.bind(version.assign)(target, ..., raw)
+        assert (result is target) == (backend.name not in ("jax", "dask"))
         assert backend.numpy(result).dtype == np.float32
         np.testing.assert_array_equal(backend.numpy(result), np.broadcast_to(value, (2, 3)))
 
@@ -126,10 +130,10 @@ def test_own_gives_memory_that_nobody_else_has(part, backend, own, plain):
         whole = backend.array(np.zeros((2, 3)))
         view = own.bind(lambda x: x[part])(whole)
         taken = own.bind(version.own)(view)
-        if backend.name == "jax":  # whose arrays nobody can change
+        if backend.name in ("jax", "dask"):  # whose arrays nobody can change
             np.testing.assert_array_equal(backend.numpy(taken), np.zeros((2, 3))[part])
             continue
-        own.assign(taken, 7)
+        own.assign(taken, ..., 7)
         if part != ...:
             assert not backend.numpy(whole).any()
         np.testing.assert_array_equal(backend.numpy(taken), np.full((2, 3), 7.0)[part])

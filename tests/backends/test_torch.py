@@ -150,3 +150,25 @@ def test_over_no_axes_each_element_is_counted_by_itself(keepdims, dtype):
         want = np.count_nonzero(expected, axis=axis, keepdims=keepdims)
         assert counted.tolist() == np.asarray(want).tolist()
         assert counted.dtype == ag.int64
+
+
+def test_steps_backwards_are_written_to():
+    array = torch.zeros((2, 3))
+    x = ag.Tensor(array)
+    x[::-1, 2:0:-1] = ag.Tensor(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    assert array.tolist() == [[0.0, 4.0, 3.0], [0.0, 2.0, 1.0]]
+
+
+@pytest.mark.parametrize("name", ["torch", "torch:cpu"])
+def test_a_device_is_known_by_its_name(name):
+    assert ag.zeros(2, device=name).device == "torch:cpu"
+    with pytest.raises(ValueError, match=r"no device 'torch:nowhere': torch says"):
+        ag.zeros(2, device="torch:nowhere")
+
+
+def test_zeros_of_remainder_have_the_divisors_sign():
+    x = ag.Tensor(torch.tensor([-0.0, 0.0, 4.0, -4.0]))
+    for y, negative in ((ag.Tensor(torch.tensor(2.0)), False), (-2.0, True)):
+        found = ag.remainder(x, y).numpy()
+        assert found.tolist() == [0.0] * 4
+        assert np.signbit(found).tolist() == [negative] * 4

@@ -109,3 +109,152 @@ def test_asarray_makes_tensors_of_numbers_and_lists():
 def test_an_unknown_device_is_refused_with_those_that_there_are():
     with pytest.raises(ValueError, match=r"no device 'gpu'; known are 'cpu', 'cuda'"):
         ag.zeros(2, device="gpu")
+
+
+# DLPack ------------------------------------------------------------------------------------------
+
+
+class Producer:
+    """An array of a library that agrad has never met: all it has is DLPack."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+
+def test_from_dlpack_leaves_an_array_with_its_library(backend):
+    array = backend.array([1.0, 2.0])
+    x = ag.from_dlpack(array)
+    assert x.device == backend.device
+    if not backend.name.startswith("strict"):  # whose arrays are never the same object
+        assert x.data is array
+        assert ag.from_dlpack(x).data is array
+    assert ag.from_dlpack(x, copy=True).data is not array
+    assert backend.numpy(ag.from_dlpack(array, copy=True)).tolist() == [1.0, 2.0]
+
+
+def test_from_dlpack_brings_an_array_to_numpy(backend):
+    x = ag.from_dlpack(backend.array([1.0, 2.0]), device="cpu")
+    assert x.device == "cpu"
+    assert x.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(("copy", "shares"), [(None, True), (False, True), (True, False)])
+def test_numpy_and_pytorch_share_memory(copy, shares):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    theirs = torch.zeros(2)
+    x = ag.from_dlpack(theirs, device="cpu", copy=copy)
+    theirs[0] = 7
+    assert x.tolist() == [7.0 if shares else 0.0, 0.0]
+
+
+def test_an_unknown_librarys_array_becomes_numpys():
+    array = np.zeros(2)
+    x = ag.from_dlpack(Producer(array))
+    array[0] = 7
+    assert (x.device, x.tolist()) == ("cpu", [7.0, 0.0])
+    copy = ag.from_dlpack(Producer(array), copy=True)
+    array[0] = 8
+    assert copy.tolist() == [7.0, 0.0]
+
+
+def test_what_knows_nothing_of_dlpack_is_refused():
+    with pytest.raises(AttributeError, match="__dlpack_device__"):
+        ag.from_dlpack([1.0])
+
+
+def test_a_device_without_a_library_is_refused():
+    class OnMetal(Producer):
+        def __dlpack_device__(self):
+            return 8, 0
+
+    with pytest.raises(BufferError, match=r"device \(8, 0\)"):
+        ag.from_dlpack(OnMetal(np.zeros(2)))
+
+
+def test_other_libraries_take_a_tensor():
+    x = ag.Tensor(np.zeros(2))
+    theirs = np.from_dlpack(x)
+    theirs[0] = 7
+    assert x.tolist() == [7.0, 0.0]
+    assert x.__dlpack_device__() == theirs.__dlpack_device__()
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.from_dlpack(x)[1] = 8
+    assert x.tolist() == [7.0, 8.0]
+    assert torch.from_dlpack(ag.Tensor(torch.ones(2))).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("take", [np.from_dlpack, ag.from_dlpack])
+def test_a_gradient_isnt_lost_to_another_library(take):
+    x = ag.Tensor([1.0], requires_grad=True)
+    with pytest.raises(BufferError, match="detach"):
+        take(x)
+    assert take(x.detach()).tolist() == [1.0]
+
+
+def test_asarray_copies_from_another_library_too():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    theirs = torch.zeros(2)
+    for source in (theirs, ag.Tensor(theirs)):
+        x = ag.asarray(source, device="cpu", copy=True)
+        theirs += 1
+        assert x.tolist() == (theirs - 1).tolist()
+    with pytest.raises(ValueError, match="copy=False"):
+        ag.asarray(theirs, device="cpu", copy=False)
+    with pytest.raises(ValueError, match="copy=False"):
+        ag.asarray(ag.Tensor([1.0]), dtype=ag.float32, copy=False)
+
+
+# The default device ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def default(backend):
+    device = backend.tensor(0.0).device
+    ag.set_default_device(device)
+    yield device
+    ag.set_default_device("cpu")
+
+
+def test_new_tensors_go_to_the_default_device(default):
+    assert ag.get_default_device() == default
+    made = [
+        ag.zeros(2),
+        ag.arange(3),
+        ag.asarray([1.0]),
+        ag.asarray(1.0),
+        ag.Tensor([1, 2]),
+        ag.Parameter([1.0]),
+        ag.nn.Linear(2, 1).weight,
+        ag.random.Generator(0).normal(0, 1, (2,)),
+        ag.random.Generator(0).permutation(3),
+    ]
+    assert {x.device for x in made} == {default}
+    assert ag.zeros(2, device="cpu").device == "cpu"
+
+
+def test_arrays_stay_where_they_are(default):
+    assert ag.Tensor(np.zeros(2)).device == "cpu"
+    assert ag.zeros_like(np.zeros(2)).device == "cpu"
+
+
+def test_an_unknown_default_device_is_refused():
+    with pytest.raises(ValueError, match="no device 'nowhere'"):
+        ag.set_default_device("nowhere")
+    assert ag.get_default_device() == "cpu"
+
+
+# Grids -------------------------------------------------------------------------------------------
+
+
+def test_meshgrid_refuses_what_is_no_vector():
+    assert ag.meshgrid() == ()
+    with pytest.raises(ValueError, match=r"needs vectors, got shapes \[\(2, 2\)\]"):
+        ag.meshgrid(ag.zeros((2, 2)))
+    with pytest.raises(ValueError, match="indexing must be 'xy' or 'ij'"):
+        ag.meshgrid(ag.zeros(2), indexing="yx")

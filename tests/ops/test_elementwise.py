@@ -187,3 +187,34 @@ def test_real_numbers_are_their_own_conjugate_and_real_part(backend):
     assert ag.real(x) is x
     assert backend.numpy(ag.imag(x)).tolist() == [0.0, 0.0]
     assert not ag.imag(x).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        (np.inf, 2.0, np.inf),
+        (-np.inf, 2.0, -np.inf),
+        (5.0, -np.inf, -0.0),
+        (-5.0, np.inf, -0.0),
+        (5.0, np.inf, 0.0),
+        (-5.0, 2.0, -3.0),
+        (np.inf, np.inf, np.nan),
+        (1e-300, -1e300, -1.0),  # though the quotient is rounded to -0
+    ],
+)
+@pytest.mark.filterwarnings("ignore:invalid value")  # array-api-strict's
+def test_floor_divide_at_infinities_is_the_standards(backend, one, two, expected):
+    for x, y in ((backend.tensor(one), backend.tensor(two)), (backend.tensor(one), two)):
+        found = backend.numpy(ag.floor_divide(x, y))
+        np.testing.assert_equal(float(found), expected)
+        assert np.signbit(found) == np.signbit(expected) or np.isnan(expected)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # array-api-strict's
+def test_expm1_at_complex_infinities_is_the_standards(backend):
+    if backend.name == "jax":
+        pytest.skip("JAX's exp isn't the standard's there")
+    x = backend.tensor([complex(-np.inf, np.nan), complex(np.inf, 0), 1 + 1j])
+    found = backend.numpy(ag.expm1(x)).tolist()
+    assert found[:2] == [-1, complex(np.inf, 0)]
+    np.testing.assert_allclose(found[2], np.exp(1 + 1j) - 1)

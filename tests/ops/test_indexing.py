@@ -99,12 +99,6 @@ def test_an_index_on_another_device_is_refused_with_both_named():
         ag.zeros(3)[index]
 
 
-@pytest.mark.parametrize("key", [0, slice(None), ...])
-def test_a_tensor_is_not_assigned_into(key):
-    with pytest.raises(TypeError, match=r"agrad\.where"):
-        ag.zeros(3)[key] = 1.0
-
-
 def test_take_of_a_matrix_needs_an_axis():
     with pytest.raises(ValueError, match="take from 2 dimensions needs an axis"):
         ag.take(ag.zeros((2, 2)), ag.Tensor([0]))

@@ -93,3 +93,65 @@ def test_repeat_by_a_tensor_or_a_number(backend):
     x = backend.tensor([1.0, 2.0])
     assert backend.numpy(ag.repeat(x, backend.tensor([2, 1]))).tolist() == [1.0, 1.0, 2.0]
     assert backend.numpy(ag.repeat(x, 2)).tolist() == [1.0, 1.0, 2.0, 2.0]
+
+
+MODES = ["constant", "edge", "reflect", "symmetric", "wrap"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", [(4,), (3, 2), (1, 3), (2, 1, 2)])
+def test_pad_takes_what_numpys_takes(mode, shape):
+    x = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
+    widths = [0, 2, 7, (1, 3), (2,), ((2, 1),), [(1, 2)] * len(shape), [(1,)] * len(shape)]
+    widths += [np.array([[1, 2]] * len(shape)), np.int64(2)]
+    for width in widths:
+        np.testing.assert_array_equal(ag.pad(x, width, mode).numpy(), np.pad(x, width, mode))
+    expected = np.pad(x, [(0, 0)] * (len(shape) - 1) + [(1, 2)], mode)
+    np.testing.assert_array_equal(ag.pad(x, {-1: (1, 2)}, mode).numpy(), expected)
+    np.testing.assert_array_equal(ag.pad(x, {len(shape) - 1: (1, 2)}, mode).numpy(), expected)
+
+
+def test_pad_by_constants(backend):
+    for values in (5, (1, 2), [(1, 2), (3, 4)], ((6,),)):
+        for dtype in ("float32", "int64", "complex128"):
+            x = np.ones((2, 3), dtype=dtype)
+            out = ag.pad(backend.tensor(x), ((1, 2), (0, 3)), constant_values=values)
+            expected = np.pad(x, ((1, 2), (0, 3)), constant_values=values)
+            np.testing.assert_array_equal(backend.numpy(out), expected)
+            assert out.dtype == dtype
+            assert out.device == backend.device
+    masks = ag.pad(backend.tensor(np.array([True])), 1)
+    assert backend.numpy(masks).tolist() == [False, True, False]
+
+
+def test_pad_gives_each_element_the_gradients_of_its_copies(backend):
+    x = backend.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    ag.pad(x, (2, 1), "reflect").sum().backward()  # 3 2 1 2 3 2
+    assert backend.numpy(x.grad).tolist() == [1.0, 3.0, 2.0]
+    x.grad = None
+    out = ag.pad(x, 0)
+    assert out is not x
+    out.sum().backward()
+    assert backend.numpy(x.grad).tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("width", "mode", "message"),
+    [
+        (1, "mean", "mode must be one of 'constant', 'edge', .* got 'mean'"),
+        ((1, -1), "constant", r"must not be negative, got \(1, -1\)"),
+        ([(1, 1)] * 3, "constant", "a pair for each of the 2 axes"),
+        ((1, 2, 3), "constant", "a pair for each of the 2 axes"),
+        (1, "edge", "nothing in axis 1 to fill it up with by 'edge'"),
+    ],
+)
+def test_pad_refuses(width, mode, message):
+    with pytest.raises(ValueError, match=message):
+        ag.pad(ag.zeros((2, 0)), width, mode)
+
+
+def test_reshape_refuses_to_copy_if_told_so():
+    x = ag.Tensor(np.arange(6).reshape(2, 3))
+    assert np.shares_memory(ag.reshape(x, (6,), copy=False).data, x.data)
+    with pytest.raises(ValueError, match=r"must be copied for the shape \(6,\)"):
+        ag.reshape(x.T, (6,), copy=False)

@@ -31,3 +31,13 @@ def test_numbers_take_the_tensors_dtype(backend):
 @pytest.mark.parametrize("function", [ag.argmax, ag.argmin])
 def test_the_first_of_several_is_found(function):
     assert function(ag.Tensor([2.0, 2.0, 2.0])).item() == 0
+
+
+def test_nonzero_needs_an_axis(backend):
+    with pytest.raises(ValueError, match="at least one dimension"):
+        ag.nonzero(backend.tensor(1.0))
+
+
+def test_searchsorted_refuses_another_side():
+    with pytest.raises(ValueError, match="side must be 'left' or 'right', got 'up'"):
+        ag.searchsorted(ag.Tensor([1.0]), 1.0, side="up")

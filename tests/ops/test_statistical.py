@@ -83,3 +83,10 @@ def test_the_standard_deviation_of_equal_elements_has_a_gradient_of_zero(backend
     x = backend.tensor(np.asarray([[2.0, 2.0], [1.0, 3.0]]), requires_grad=True)
     ag.std(x, axis=1).sum().backward()
     np.testing.assert_allclose(backend.numpy(x.grad), [[0.0, 0.0], [-0.5, 0.5]])
+
+
+@pytest.mark.parametrize("function", [ag.sum, ag.prod, ag.cumulative_sum, ag.cumulative_prod])
+def test_small_integers_stay_small_if_told_so(function, backend):
+    x = backend.tensor([1, 2], dtype=ag.int8)
+    assert function(x).dtype == ag.int64
+    assert function(x, dtype=ag.int8).dtype == ag.int8

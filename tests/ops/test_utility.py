@@ -1,4 +1,4 @@
-"""all and any: of nothing, along axes, and of numbers."""
+"""all and any: of nothing, along axes, and of numbers. Differences."""
 
 import numpy as np
 import pytest
@@ -24,3 +24,14 @@ def test_along_axes(backend, axis, all_, any_):
 def test_the_truth_of_numbers_is_that_they_are_not_zero():
     assert ag.all(ag.Tensor([1.0, -2.0])).item()
     assert not ag.any(ag.Tensor([0.0, -0.0])).item()
+
+
+def test_differences_can_be_taken_until_nothing_is_left():
+    x = ag.Tensor([1, 4, 9])
+    assert ag.diff(x, n=0).tolist() == [1, 4, 9]
+    assert ag.diff(x, n=2).tolist() == [2]
+    assert ag.diff(x, n=4).tolist() == []
+    with pytest.raises(ValueError, match="-1 times"):
+        ag.diff(x, n=-1)
+    with pytest.raises(IndexError, match="axis 1"):
+        ag.diff(x, axis=1)
