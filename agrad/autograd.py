@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
-from agrad.backends import CPU, Array, Backend, backend_of, is_number
+from agrad.backends import Array, Backend, backend_of, default_backend, is_number
 from agrad.dtypes import dtype as as_dtype
 from agrad.writes import changed_since, latest, next_number
 
@@ -405,8 +405,8 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
                         x = backend.asarray(x)  # numpy.matrix and its like become plain arrays
             arrays.append(x)
     if backend is None:  # numbers alone
-        backend = CPU
-        arrays = [CPU.asarray(x) for x in arrays]
+        backend = default_backend()
+        arrays = [backend.asarray(x) for x in arrays]
 
     bound = backend.bound[primitive]
     forward = bound.forward

@@ -515,7 +515,7 @@ class Tensor(Variable):
                 "a Tensor that requires a gradient doesn't become a NumPy array unasked, since "
                 "NumPy records nothing; use .detach().numpy()"
             )
-        return self._backend.to_host(self._data)
+        return self._backend.to_host(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.device != "cpu":
@@ -542,7 +542,7 @@ class Tensor(Variable):
                 "a Tensor that requires a gradient isn't handed to other libraries, since they "
                 "record nothing; use .detach()"
             )
-        return self._data
+        return self.data
 
     def __dlpack__(
         self,

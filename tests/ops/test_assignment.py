@@ -375,6 +375,16 @@ def test_a_saved_output_that_was_changed_through_a_view_is_noticed():
         ag.sum(y).backward()
 
 
+@pytest.mark.parametrize("export", [ag.Tensor.numpy, np.asarray, np.from_dlpack])
+def test_what_is_written_into_an_exported_array_is_noticed(export):
+    x, w = ag.Tensor([1.0, 2.0]), ag.Tensor([3.0, 4.0], requires_grad=True)
+    y = ag.sum(w * x)
+    array = export(x)
+    array[0] = 7.0
+    with pytest.raises(RuntimeError, match="multiply kept 'x2'"):
+        y.backward()
+
+
 def test_an_index_that_was_changed_is_noticed():
     x, i = ag.Tensor([1.0, 2.0], requires_grad=True), ag.Tensor([0, 0])
     y = ag.sum(x[i])
