@@ -110,11 +110,13 @@ class NumPyBackend(Backend):
         return y
 
     def expm1(self, x: Array) -> Array:
-        if np.asarray(x).dtype.kind != "c" or np.isfinite(x).all():
+        if x.dtype.kind != "c":
             return np.expm1(x)
         with np.errstate(invalid="ignore"):
-            # NumPy gives NaN there, where the standard has limits such as -1 for -inf + nan j.
-            return np.where(np.isfinite(x), np.expm1(x), np.exp(x) - 1)
+            # NumPy gives NaN at infinities, where the standard has limits such as -1 for -inf + nan j.
+            out = np.where(np.isfinite(x), np.expm1(x), np.exp(x) - 1)
+        out.real += 0  # and it has 0 for -0
+        return out
 
     def floor_divide(self, x1: Array, x2: Array) -> Array:
         infinite = np.isinf(x1) | np.isinf(x2)

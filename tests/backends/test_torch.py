@@ -96,6 +96,19 @@ def test_a_copy_passes_its_gradient_on():
     assert x.grad.tolist() == [3, 3]
 
 
+# Memory ----------------------------------------------------------------------------------------
+
+
+def test_empty_arrays_share_no_memory():
+    x = ag.Tensor(torch.ones(2), requires_grad=True)
+    nothing = ag.Tensor(torch.empty(0))
+    y = (x[:0] * 1) * nothing  # it keeps an array without elements
+    other = ag.Tensor(torch.empty(0))
+    other += 1.0
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 0]
+
+
 # To the host -----------------------------------------------------------------------------------
 
 

@@ -79,6 +79,29 @@ def test_what_is_made_like_a_tensor_requires_no_gradient():
     assert [each.requires_grad for each in made] == [False] * 4
 
 
+def test_full_of_a_tensor_or_an_array(backend):
+    value = backend.tensor(1.5, requires_grad=True)
+    made = ag.full((2, 3), value)
+    assert (made.shape, made.dtype, made.device) == ((2, 3), ag.float64, value.device)
+    assert backend.numpy(made).tolist() == [[1.5] * 3] * 2
+    (made * backend.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert backend.numpy(value.grad).tolist() == 12.0
+    assert ag.full(2, value, dtype=ag.int64).dtype == ag.int64
+    assert ag.full(2, value, device="cpu").device == "cpu"
+    raw = ag.full(2, backend.array(True))
+    assert (raw.device, raw.requires_grad) == (value.device, False)
+    assert backend.numpy(raw).tolist() == [True, True]
+    like = ag.full_like(backend.tensor([1.0, 2.0], dtype="float32"), value)
+    assert (like.shape, like.dtype, like.requires_grad) == ((2,), ag.float32, True)
+
+
+def test_full_of_a_tensor_has_memory_of_its_own():
+    value = ag.Tensor([1.0])
+    made = ag.full((2, 1), value)
+    made[0] = 5.0
+    assert (made.tolist(), value.tolist()) == ([[5.0], [1.0]], [1.0])
+
+
 def test_empty_has_the_shape_it_was_asked_for():
     made = ag.empty((2, 0, 3), dtype=ag.float32)
     assert (made.shape, made.dtype) == ((2, 0, 3), ag.float32)

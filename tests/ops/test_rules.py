@@ -746,6 +746,15 @@ for name, shift in (("gammainc", 0), ("gammaincc", 0), ("zeta", 1)):
         between(0.5, 3, 2),
     )
 
+case(
+    "special.betainc",
+    lambda xp, a, x: xp.special.betainc(xp.astype(a, x.dtype), 2.5, x),
+    whole,
+    between(0.1, 0.9, 2),
+    without={"reference": "PyTorch has no such function"},
+)
+case("special.psi", lambda xp, x: xp.special.psi(x), between(0.3, 4, 2), without=own["digamma"])
+
 # Fourier transforms ------------------------------------------------------------------------------
 
 for name in ("fft", "ifft", "irfft", "hfft", "rfft", "ihfft"):

@@ -69,6 +69,7 @@ EDGES = {
     "digamma": [[-2.5, 0.5, 1e10]],
     "beta": [[-0.5, 1, 100], [3, 1e-10, 100]],
     "betaln": [[-0.5, 1, 1e5], [3, 1e-10, 1e-3]],
+    "betainc": [[1, 2, 1e-3, 30], [0.5, 3, 2, 40], [0, 1, 1e-10, 0.3]],
     "gammainc": [[1, 2, 1e-3], [0, 1e3, 1]],
     "gammaincc": [[1, 2, 1e-3], [0, 100, 1]],
     "zeta": [[1.001, 2, 30], [1, 1e3, 0.5]],
@@ -116,6 +117,7 @@ SLOPES = {
     "i1e": ([[0]], [[0.5]]),
     "sinc": ([[0, 1e-9]], [[0, -(np.pi**2) / 3 * 1e-9]]),
     "gammainc": ([[1], [0]], [[0], [1]]),
+    "betainc": ([[1, 1, 2], [2, 1, 1], [0, 1, 0]], [[0] * 3, [0] * 3, [2, 1, 0]]),
 }
 
 
@@ -123,7 +125,7 @@ SLOPES = {
 @pytest.mark.filterwarnings("ignore:(divide by zero|overflow) encountered:RuntimeWarning")
 def test_derivatives_at_edges(backend, name):
     arrays, expected = (np.array(each, dtype=float) for each in SLOPES[name])
-    whole = name == "gammainc"  # its first argument has no derivative
+    whole = {"gammainc": 1, "betainc": 2}.get(name, 0)  # so many arguments have no derivative
     inputs = [backend.tensor(x, requires_grad=i >= whole) for i, x in enumerate(arrays)]
     out = getattr(ag.special, name)(*inputs)
     out.backward(backend.tensor(np.ones(out.shape)))
@@ -172,6 +174,11 @@ def test_what_has_no_derivative_is_refused():
         assert function(a.detach(), x).requires_grad
         with ag.no_grad():
             function(a, x)
+    for i, argument in enumerate("ab"):
+        given = [1.5, 2.5, x.detach() / 4]
+        given[i] = a
+        with pytest.raises(NotImplementedError, match=f"betainc .* derivative .* {argument},"):
+            ag.special.betainc(*given)
     with pytest.raises(TypeError, match="n must be an int, got float"):
         ag.special.polygamma(1.0, x)
     with pytest.raises(ValueError, match="n must not be negative, got -1"):
