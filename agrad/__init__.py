@@ -1,11 +1,23 @@
 """agrad: automatic differentiation over any array library of the Array API standard."""
 
-from agrad import backends, data, dtypes, models, nn, ops, optim, random, transforms
+from agrad import (
+    backends,
+    data,
+    dtypes,
+    fft,
+    linalg,
+    models,
+    nn,
+    ops,
+    optim,
+    random,
+    special,
+    transforms,
+)
 from agrad.autograd import enable_grad, is_grad_enabled, no_grad
 from agrad.backends import get_default_device, set_default_device
 from agrad.dtypes import *
 from agrad.ops import *
-from agrad.ops import fft, linalg, special
 from agrad.random import manual_seed
 from agrad.tensor import Parameter, Tensor
 from agrad.transforms import *

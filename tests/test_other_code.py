@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[1]
 RAW = np.random.default_rng(0).normal(size=(6, 4))
 
 # The names that a package's lines use, and the lines. `p` is positive, `u` between 0 and 1, `long` has
-# more rows; `xp` is the namespace; `array(v)` makes a constant. Lines marked "not PyTorch" work there
-# no more than with PyTorch's own tensors on a GPU: the code mixes NumPy's arrays in.
+# more rows; `xp` is the namespace; `array(v)` makes a constant. In lines marked "not PyTorch" the
+# code makes NumPy arrays on its way, which stay NumPy's.
 PACKAGES: dict[str, tuple[str, str]] = {
     "scipy.special": (
         "import scipy.special as special",
