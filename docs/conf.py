@@ -1,5 +1,10 @@
 """Sphinx's settings: `sphinx-build -W -b html docs docs/_build/html`."""
 
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 import agrad
 
 project = "agrad"
@@ -24,3 +29,16 @@ default_role = "py:obj"  # `agrad.sum` in a docstring is a link
 
 autodoc_typehints = "none"  # the docstrings say it, with shapes
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst shows them
+
+
+def run_examples(app: Any) -> None:
+    """Run the examples of a page that promises what other packages do."""
+    here = Path(__file__).parent
+    command = [sys.executable, here / "run_examples.py", here / "other_code.md"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"an example of other_code.md fails:\n{done.stdout}{done.stderr}")
+
+
+def setup(app: Any) -> None:
+    app.connect("builder-inited", run_examples)

@@ -1,7 +1,10 @@
 """The pages' examples run, and the reference lists every public name."""
 
 import doctest
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +51,16 @@ def test_examples_run(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     report: list[str] = []
     doctest.DocTestRunner().run(test, out=report.append)
     assert not report, "".join(report)
+
+
+def test_examples_with_other_code_run() -> None:
+    for package in ("scipy", "sklearn", "einops"):
+        pytest.importorskip(package, reason=f"{package} is not installed")
+    command = [sys.executable, "docs/run_examples.py", "docs/other_code.md"]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_example_of_a_new_function() -> None:

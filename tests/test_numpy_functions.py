@@ -6,6 +6,7 @@ from operator import attrgetter
 
 import numpy as np
 import pytest
+from scipy import special
 
 import agrad as ag
 from agrad.backends.numpy_functions import FUNCTIONS, INSTEAD, METHODS, UFUNCS
@@ -460,6 +461,31 @@ def test_nothing_moves_unasked(other_backend):
     ):
         with pytest.raises(RuntimeError, match=r"two devices, .* move one of them with \.to"):
             call()
+
+
+# SciPy's special functions, which are ufuncs too -------------------------------------------------
+
+SCIPYS = [n for n in ag.special.__all__ if isinstance(getattr(special, n, None), np.ufunc)]
+SCIPYS += ["expm1", "log1p"]
+
+
+@pytest.mark.parametrize("name", SCIPYS)
+def test_scipys_special_functions_are_agrads(name):
+    assert len(SCIPYS) > 25
+    ufunc = getattr(special, name)
+    x = ag.Tensor(V, requires_grad=True)
+    constants = [2.0] * (ufunc.nin - 1)
+    out = ufunc(*constants, x)
+    np.testing.assert_allclose(out.detach().numpy(), ufunc(*constants, V))
+    out.sum().backward()
+    slope = (ufunc(*constants, V + 1e-6) - ufunc(*constants, V - 1e-6)) / 2e-6
+    np.testing.assert_allclose(x.grad.numpy(), slope, rtol=1e-6)
+
+
+def test_ufuncs_that_nobody_has_are_refused():
+    for ufunc, name in ((special.erfcinv, "erfcinv"), (np.frompyfunc(abs, 1, 1), "abs")):
+        with pytest.raises(TypeError, match=f"agrad has no {name}"):
+            ufunc(ag.Tensor(V))
 
 
 # Operators with arrays on either side ------------------------------------------------------------

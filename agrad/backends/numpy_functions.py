@@ -546,7 +546,7 @@ def call_ufunc(
     Returns
     -------
     Tensor or tuple of Tensor
-        What agrad's function gives.
+        What agrad's function gives; for SciPy's special functions that of `agrad.special`.
 
     Raises
     ------
@@ -554,7 +554,15 @@ def call_ufunc(
         If agrad has no such function, or not with these arguments.
     """
     if method == "__call__":
-        return _call(xp, ufunc.__name__, UFUNCS, inputs, options)
+        name = ufunc.__name__
+        if getattr(np, name, None) is not ufunc:  # SciPy's, or somebody else's
+            if name in xp.special.__all__:
+                return _call(xp, name, {name: f"special.{name}"}, inputs, options)
+            if name not in ("expm1", "log1p"):  # SciPy has its own
+                raise TypeError(
+                    f"agrad has no {name}: use t.detach().numpy() where no gradient is wanted"
+                )
+        return _call(xp, name, UFUNCS, inputs, options)
     return _call(xp, f"{ufunc.__name__}.{method}", METHODS, inputs, options)
 
 
