@@ -1,6 +1,7 @@
 """Tensor and Parameter: an array, its gradient, and how it was made."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from itertools import count
 from typing import Any, NoReturn, Self
@@ -140,6 +141,16 @@ class Tensor(Variable):
     def device(self) -> str:
         """Where the array is: "cpu" for NumPy, "cuda:0" for CuPy, "torch:cpu" for PyTorch, ..."""
         return self._backend.name
+
+    @property
+    def real(self) -> "Tensor":
+        """The real part; see `agrad.real`."""
+        return ops.real(self)
+
+    @property
+    def imag(self) -> "Tensor":
+        """The imaginary part; see `agrad.imag`."""
+        return ops.imag(self)
 
     @property
     def T(self) -> "Tensor":
@@ -611,14 +622,25 @@ class Tensor(Variable):
             )
         return bool(self.item())
 
+    def _number(self) -> Any:
+        """Return the value for code, such as math.log, that may not know that gradients end here."""
+        if self._node is not None:
+            warnings.warn(
+                "a Tensor that requires a gradient becomes a Python number, so what is computed "
+                "from it has no gradient; use .item() where that is meant, and functions of agrad "
+                "instead of those of math where it isn't",
+                stacklevel=3,
+            )
+        return self.item()
+
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __index__(self) -> int:
         if self.ndim or self.dtype.is_floating:

@@ -1,6 +1,7 @@
 """Tensor and Parameter: an array with a gradient, in Python's and NumPy's company."""
 
 import copy
+import math
 import operator
 import pickle
 import re
@@ -614,6 +615,20 @@ def test_a_parameter_is_changed_in_place_only_while_nothing_is_recorded():
     p.data *= 4
     assert p.tolist() == [2.0]
     assert p.requires_grad
+
+
+@pytest.mark.parametrize("convert", [int, float, complex, math.log])
+def test_a_number_that_loses_its_gradient_is_warned_of(convert):
+    x = ag.Tensor(2.0, requires_grad=True)
+    with pytest.warns(UserWarning, match=r"has no gradient; use \.item\(\)"):
+        assert convert(x) == convert(2.0)
+    assert convert(x.detach()) == convert(x.item()) == convert(2.0)
+
+
+def test_real_and_imag_are_the_parts():
+    z = ag.Tensor([1 + 2j], requires_grad=True)
+    (z.real * 3 + z.imag).sum().backward()
+    assert (z.real.tolist(), z.imag.tolist(), z.grad.tolist()) == ([1.0], [2.0], [3 + 1j])
 
 
 def test_numbers_of_either_byte_order_are_taken():

@@ -334,7 +334,7 @@ def test_parameters_stay_floating_point(dtype, name):
         assert {p.dtype for p in net.to(wanted).parameters()} == {ag.Tensor(1.0).to(wanted).dtype}
 
 
-@pytest.mark.parametrize("where", ["nowhere", "cuda:x", "float31", "torch"])
+@pytest.mark.parametrize("where", ["nowhere", "cuda:x", "float31", "torches"])
 def test_a_move_to_an_unknown_place_changes_nothing(where):
     net = nn.Linear(2, 1)
     with pytest.raises(ValueError, match=f"there is no device '{where}'"):

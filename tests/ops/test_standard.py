@@ -214,7 +214,7 @@ BINARY: dict[str, tuple[Domain, Domain, bool, Any]] = {
     "minimum": (ANY, ANY, REAL, np.subtract),
     "multiply": (ANY, ANY, COMPLEX, None),
     "pow": (POSITIVE, ANY, COMPLEX, None),
-    "remainder": (ANY, NOT_ZERO, REAL, lambda x, y: np.sin(np.pi * x / y)),
+    "remainder": (ANY, Domain(0.6, 2, True), REAL, lambda x, y: np.sin(np.pi * x / y)),
     "subtract": (ANY, ANY, COMPLEX, None),
 }
 
@@ -289,6 +289,11 @@ def dtype_for(draw: Any, x: np.ndarray) -> str | None:
     return draw(st.sampled_from([None, str(x.dtype), "complex128"]))
 
 
+def stays(x: np.ndarray, options: dict[str, Any]) -> bool:
+    """Return whether the data type stays: PyTorch has no gradient for real numbers made complex."""
+    return options.get("dtype") in (None, str(x.dtype))
+
+
 @calls("sum", "mean", "prod")
 def reduction(draw: Any, name: str) -> Call:
     shape = draw(shapes)
@@ -300,7 +305,7 @@ def reduction(draw: Any, name: str) -> Call:
     options: dict[str, Any] = {"axis": axis, "keepdims": draw(EITHER)}
     if name != "mean":
         options["dtype"] = draw(dtype_for(x))
-    can = name != "prod" or not isinstance(axis, tuple)  # PyTorch's takes one axis
+    can = stays(x, options) and (name != "prod" or not isinstance(axis, tuple))  # PyTorch: one axis
     return Call(lambda xp, x: at(xp, name)(x, **options_of(xp, options)), [x], can)
 
 
@@ -334,7 +339,7 @@ def scan(draw: Any, name: str) -> Call:
         x = x * (abs(x) > 0.7)
     options: dict[str, Any] = {"axis": axis, "include_initial": draw(EITHER)}
     options["dtype"] = draw(dtype_for(x))
-    return Call(lambda xp, x: at(xp, name)(x, **options_of(xp, options)), [x])
+    return Call(lambda xp, x: at(xp, name)(x, **options_of(xp, options)), [x], stays(x, options))
 
 
 @calls("diff")
@@ -625,7 +630,7 @@ def diagonal(draw: Any, name: str) -> Call:
     options: dict[str, Any] = {"offset": draw(st.integers(-4, 4))}
     if name == "linalg.trace":
         options["dtype"] = draw(dtype_for(x))
-    return Call(lambda xp, x: at(xp, name)(x, **options_of(xp, options)), [x])
+    return Call(lambda xp, x: at(xp, name)(x, **options_of(xp, options)), [x], stays(x, options))
 
 
 @calls("linalg.inv", "linalg.slogdet", "linalg.matrix_power", "linalg.det")
