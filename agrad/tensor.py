@@ -623,7 +623,7 @@ class Tensor(Variable):
         return bool(self.item())
 
     def _number(self) -> Any:
-        """Return the value for code, such as math.log, that may not know that gradients end here."""
+        """Return the value for code, such as math.log, that may not know that gradients end."""
         if self._node is not None:
             warnings.warn(
                 "a Tensor that requires a gradient becomes a Python number, so what is computed "

@@ -2,7 +2,7 @@
 
     python scripts/check_functions.py --output docs/functions.md
 
-It runs the cases of the tests (``tests/ops/test_rules.py``) and needs what they need:
+It runs the cases of the tests (``tests/cases``) and needs what they need:
 ``pip install ".[test]"``, and the libraries that are to have a column. On NumPy, first and second
 derivatives are held to finite differences; on the others, all three to what NumPy gives.
 """
@@ -55,6 +55,7 @@ class Checker:
     """Runs the tests' cases, and collects what they give."""
 
     def __init__(self) -> None:
+        sys.path.insert(0, str(ROOT / "tests"))  # where `cases` is
         self.places: dict[str, Any] = load("tests/conftest.py").PLACES
         self.rules: Any = load("tests/ops/test_rules.py")
         self.reasons: dict[str, int] = {}  # why a case can't be run, and the reason's number

@@ -94,7 +94,9 @@ class DaskBackend(Backend):
 
     # Indexing ------------------------------------------------------------------------------
 
-    def eye(self, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None) -> Array:
+    def eye(
+        self, n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None
+    ) -> Array:
         # Dask's own fails unless it is square, of one chunk.
         columns = self.library.arange(n_rows if n_cols is None else n_cols)
         diagonal = self.library.arange(n_rows)[:, None] + k == columns[None, :]

@@ -113,7 +113,7 @@ class NumPyBackend(Backend):
         if x.dtype.kind != "c":
             return np.expm1(x)
         with np.errstate(invalid="ignore"):
-            # NumPy gives NaN at infinities, where the standard has limits such as -1 for -inf + nan j.
+            # NumPy gives NaN at infinities, where the standard has limits: -1 for -inf + nan j.
             out = np.where(np.isfinite(x), np.expm1(x), np.exp(x) - 1)
         out.real += 0  # and it has 0 for -0
         return out
