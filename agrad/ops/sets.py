@@ -71,9 +71,10 @@ def unique_all(x: TensorLike, /) -> UniqueAll:
     """
     x = asarray(x)
     backend = x._backend
-    _, *found = backend.call(lambda xp, array: xp.unique_all(array), x._data)
-    indices, inverse_indices, counts = (wrap(each, backend) for each in found)
-    values = take(reshape(x, (-1,)), indices, axis=0)
+    found = backend.call(lambda xp, array: xp.unique_all(array), x._data)
+    values, indices, inverse_indices, counts = (wrap(each, backend) for each in found)
+    if x.requires_grad:
+        values = take(reshape(x, (-1,)), indices, axis=0)
     return UniqueAll(values, indices, inverse_indices, counts)
 
 
