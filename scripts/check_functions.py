@@ -11,7 +11,8 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,6 +33,7 @@ python scripts/check_functions.py --output docs/functions.md
 - **0**: the value is right; the function has no derivative that says anything (`argmax`, `floor`,
   comparisons), so its results require no gradient.
 - **·**: not checked here, since the library or a GPU was not at hand.
+- CuPy's stand-in is a module with CuPy's surface and NumPy inside: see [](devices.md).
 - **(1)**: not all cases can be run; the reason stands under that number below the table.
 
 What makes arrays (`zeros`, `arange`, ...) or asks about data types is tested in `tests/ops` on all
@@ -125,6 +127,7 @@ class Checker:
 TITLES = {
     "numpy": "NumPy",
     "cupy": "CuPy",
+    "cupy-stand-in": "CuPy's stand-in",
     "torch": "PyTorch",
     "jax": "JAX",
     "dask": "Dask",
@@ -144,7 +147,16 @@ def page(checker: Checker, report: Callable[[str], object]) -> str:
     ]
     table = markdown_table(["function", *TITLES.values()], rows)
     notes = [f"- **({number})**: {reason}" for reason, number in checker.reasons.items()]
-    return "\n".join([HEAD, table, "", *notes, ""])
+    return "\n".join([HEAD, f"Versions: {versions()}.", "", table, "", *notes, ""])
+
+
+def versions() -> str:
+    """Return which versions of the libraries are installed."""
+    found = []
+    for name in ("numpy", "cupy", "torch", "jax", "dask", "array-api-strict", "scipy"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
 
 
 def main(arguments: list[str] | None = None) -> int:
