@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from cases import CASES, FLAT
 
 from agrad.ops import elementwise
+from cases import CASES, FLAT
 
 ROOT = Path(__file__).parents[2]
 
