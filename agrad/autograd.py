@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Primitive",
     "Variable",
-    "check_unchanged",
     "enable_grad",
     "is_grad_enabled",
     "no_grad",
@@ -72,9 +71,9 @@ class Primitive:
     -----
     A rule's further parameters say what is kept for it until the backward pass, by name: an array
     argument, the output ``out``, an option, or only ``<argument>_shape`` or ``<argument>_dtype``.
-    What no rule asks for isn't kept. A rule may return ``g`` itself, but no array that was kept. It
-    may return the gradient in the output's shape and
-    data type: summing it over broadcast axes, and casting it, is the engine's work.
+    What no rule asks for isn't kept. A rule may return ``g`` itself, but no array that was kept.
+    It may return the gradient in the output's shape and data type: summing it over broadcast axes,
+    and casting it, is the engine's work.
 
     Examples
     --------
@@ -460,7 +459,7 @@ def record_view(primitive: Primitive, x: Any, **options: Any) -> "Tensor":
         The output, as from `record`.
     """
     out = record(primitive, (x,), **options)
-    if isinstance(x, Variable) and _mode.recording and out._backend.may_share(out._data, x._data):
+    if isinstance(x, Variable) and out._backend.may_share(out._data, x._data):
         out._origin = Origin(x, x._data, primitive, options)
         views = getattr(x, "_views", None)
         if views is None:
@@ -576,7 +575,7 @@ def run_backward(
                 ": run the forward pass again, or give the first backward() retain_graph=True"
             )
         if latest.number > node.index:  # something has been written to since
-            check_unchanged(node, edges, since=node.index)
+            _check_unchanged(node, edges)
         if over is not None:
             edges = _with_tensors(node, edges)
         elif not retain_graph:
@@ -692,29 +691,12 @@ def _with_tensors(node: Node, edges: Sequence[Edge]) -> list[Edge]:
     ]
 
 
-def check_unchanged(
-    node: Node, edges: Sequence[Edge], *, since: int, until: int | None = None
-) -> None:
-    """Raise an error if an array that a node kept was written to in place.
-
-    Parameters
-    ----------
-    node : Node
-        The node.
-    edges : sequence of edges
-        What it kept, edge by edge.
-    since, until : int
-        Between which two moments, by the numbers of the nodes.
-
-    Raises
-    ------
-    RuntimeError
-        It names the function and the argument.
-    """
+def _check_unchanged(node: Node, edges: Sequence[Edge]) -> None:
+    """Raise an error if an array that a node kept was written to in place since."""
     for _, position, saved in edges:
         for name, value in zip(node.primitive.keeps[position], saved, strict=True):
             for each in value if isinstance(value, tuple) else (value,):
-                if hasattr(each, "dtype") and changed_since(since, node.backend, each, until):
+                if hasattr(each, "dtype") and changed_since(node.index, node.backend, each):
                     raise RuntimeError(
                         f"{node.primitive.name} kept {name!r}, of shape {tuple(each.shape)}, for "
                         "its gradient, and it has been changed in place since (by an assignment, "
@@ -763,7 +745,7 @@ def _sum_of_own_tensors(tensor: Variable, g: "Tensor", shared: set[int], over: A
     """Do the same with gradients that have a graph."""
     if tensor._grad is not None:
         return tensor._grad + g
-    if id(g) in shared or g._backend.own(g._data) is not g._data:
+    if id(g) in shared or hasattr(g, "_origin") or g._backend.own(g._data) is not g._data:
         return cast("Tensor", over.positive(g))
     shared.add(id(g))
     return g

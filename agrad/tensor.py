@@ -316,6 +316,10 @@ class Tensor(Variable):
             return wrap(seed, backend) if create_graph else seed
         place = self.device if isinstance(gradient, (list, tuple)) else None
         tensor = gradient if isinstance(gradient, Tensor) else Tensor(gradient, device=place)
+        if tensor.dtype.is_complex and not self.dtype.is_complex:
+            raise TypeError(
+                f"backward(): the gradient of a Tensor of {self.dtype} can't be of {tensor.dtype}"
+            )
         if tensor._backend is not backend:
             raise RuntimeError(
                 f"backward(): the Tensor is on {self.device!r} and the gradient on "
@@ -335,7 +339,8 @@ class Tensor(Variable):
         Parameters
         ----------
         hook : callable
-            It gets the gradient as a Tensor. What it returns, if not None, takes its place.
+            It gets the gradient as a Tensor, which it must not change in place. What it returns, if
+            not None, takes its place.
 
         Returns
         -------

@@ -17,7 +17,6 @@ from agrad.autograd import (
     Leaf,
     Node,
     Primitive,
-    check_unchanged,
     enable_grad,
     is_grad_enabled,
     no_grad,
@@ -29,7 +28,7 @@ from agrad.backends import is_array, is_number
 from agrad.random import default_generator
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
-from agrad.writes import changed_since, next_number
+from agrad.writes import checksum
 
 __all__ = [
     "checkpoint",
@@ -104,7 +103,9 @@ class _Run:
         given = [self._as_tensor(x) for leaves, _ in flat for x in leaves]
         self.nested = _depth.value > 0 or any(x.requires_grad for x in given)
         with enable_grad():
-            self.inputs = [_fresh(x) for x in given]
+            self.starts = [_fresh(x) for x in given]
+            # What the function gets, and may change in place
+            self.inputs = [record(_IDENTITY, (x,)) for x in self.starts]
         self._sizes = [len(leaves) for leaves, _ in flat]
         self._builders = [build for _, build in flat]
 
@@ -186,21 +187,27 @@ def _gradients(
                 over=ops if higher else None,
                 wanted=wanted,
             )
-    gradients = []
+    gradients: list[Tensor] = []
     for x, node in zip(inputs, wanted, strict=True):
         g = found.get(node)
         if g is None:
             g = ops.zeros_like(x)
+        elif higher:
+            with enable_grad():
+                g = ops.positive(g)  # nobody else's
         elif not higher:
             g = wrap(x._backend.asarray(g, copy=True), x._backend)
         gradients.append(g)
     return gradients
 
 
+_IDENTITY = Primitive("identity", lambda xp, x: x, x=lambda xp, g: g)
+
+
 def _fresh(x: Tensor) -> Tensor:
     """Return a Tensor of the same values that is a new input of the graph."""
     if x.requires_grad:
-        return ops.positive(x)  # linked to where it comes from
+        return record(_IDENTITY, (x,))  # linked to where it comes from
     tensor = wrap(x._data, x._backend)
     tensor._node = Leaf(tensor)
     return tensor
@@ -261,7 +268,7 @@ def value_and_grad(
         value, aux = out if has_aux else (out, None)
         value = run.scalar(value)
         seed = ops.ones_like(value)
-        gradients = run.trees(_gradients(value, run.inputs, seed, higher=run.nested))
+        gradients = run.trees(_gradients(value, run.starts, seed, higher=run.nested))
         gradient = tuple(gradients) if isinstance(argnums, tuple) else gradients[0]
         value = run.result(value)
         return ((value, run.result(aux)) if has_aux else value), gradient
@@ -354,7 +361,7 @@ def vjp(
         with enable_grad():
             total = _inner(leaves, _flatten(cotangent)[0], "cotangent")
         higher, seed = run.nested or _depth.value > 0, ops.ones_like(total)
-        return tuple(run.trees(_gradients(total, run.inputs, seed, higher=higher, keep=True)))
+        return tuple(run.trees(_gradients(total, run.starts, seed, higher=higher, keep=True)))
 
     return run.result(out), pull
 
@@ -426,7 +433,7 @@ def _pushforward(run: _Run, out: Tensor) -> Callable[[Sequence[Any]], Tensor]:
     """Return the function that multiplies the Jacobian of `out` by a vector."""
     u = wrap(ops.zeros_like(out)._data, out._backend)
     u._node = Leaf(u)
-    transposed = _gradients(out, run.inputs, u, higher=True)  # uᵀJ, recorded
+    transposed = _gradients(out, run.starts, u, higher=True)  # uᵀJ, recorded
 
     def push(tangents: Sequence[Any]) -> Tensor:
         with enable_grad():
@@ -493,7 +500,10 @@ def jacobian(
             push = _pushforward(run, out)
             columns = [push([unit]) for unit in _units(x)]
             return ops.reshape(ops.stack(columns, axis=-1), shape)
-        rows = [_gradients(out, [x], unit, higher=run.nested, keep=True)[0] for unit in _units(out)]
+        rows = [
+            _gradients(out, run.starts, unit, higher=run.nested, keep=True)[0]
+            for unit in _units(out)
+        ]
         return ops.reshape(ops.stack(rows), shape)
 
     return derivative
@@ -632,7 +642,7 @@ def stop_gradient(x: TensorLike, /) -> Tensor:
 # Time for memory ------------------------------------------------------------------------------
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def checkpoint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Call a function without keeping what its gradient needs: backward runs it again.
 
     Parameters
@@ -674,23 +684,27 @@ def checkpoint(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         out = function(*args, **kwargs)
     leaves, build = _flatten(out)
     leaves = [ops.asarray(x) for x in leaves]
-    if len(leaves) == 1:
-        return build([run.result(leaves[0], lambda out: ops.asarray(_flatten(out)[0][0]))])
-    # A node has one output. So the results are packed: all their gradients are in when it runs.
-    with no_grad():
-        packed = _pack(out)
-    packed = run.result(packed, _pack)
-    unpacked, start = [], 0
-    for x in leaves:
-        part = ops.reshape(packed[start : start + x.size], x.shape)
-        part = part if x.dtype.is_complex else ops.real(part)
-        unpacked.append(ops.astype(part, x.dtype, copy=False))
-        start += x.size
-    return build(unpacked)
+    smooth = [i for i, x in enumerate(leaves) if x.dtype.is_differentiable]
 
+    def again(out: Any) -> list[Tensor]:
+        found, _ = _flatten(out)
+        return [ops.asarray(found[i]) for i in smooth]
 
-def _pack(out: Any) -> Tensor:
-    return ops.concat(_flatten(out)[0], axis=None)
+    if len(smooth) == 1:
+        leaves[smooth[0]] = run.result(leaves[smooth[0]], lambda out: again(out)[0])
+    elif smooth:
+        # A node has one output. So they are packed: all their gradients are in when it runs.
+        with no_grad():
+            packed = ops.concat([leaves[i] for i in smooth], axis=None)
+        packed = run.result(packed, lambda out: ops.concat(again(out), axis=None))
+        start = 0
+        for i in smooth:
+            x = leaves[i]
+            part = ops.reshape(packed[start : start + x.size], x.shape)
+            part = part if x.dtype.is_complex else ops.real(part)
+            leaves[i] = ops.astype(part, x.dtype, copy=False)
+            start += x.size
+    return build(leaves)
 
 
 class _Rerun:
@@ -706,22 +720,26 @@ class _Rerun:
 
     def result(self, out: Tensor, select: Callable[[Any], Tensor]) -> Tensor:
         """Return a result with a node that makes the call again when it is asked for its edges."""
-        if not out.dtype.is_differentiable:
-            return out
+        backend = out._backend
+        before = checksum(backend, out._data) if backend.reads_values else None
 
-        def again(number: int) -> Tensor:
-            return select(self.call_again(number))
+        def again() -> Tensor:
+            result = select(self.call_again())
+            if result.shape != out_shape or (
+                before is not None and checksum(backend, result._data) != before
+            ):
+                raise RuntimeError(
+                    "checkpoint: run again, the function gives another result than in the forward "
+                    "pass, so something that it uses has been changed since (in place, or in a "
+                    "list, dict or module); call backward() before that, or change a copy"
+                )
+            return result
 
-        return wrap(out._data, out._backend, _Postponed(out, again))
+        out_shape = out.shape
+        return wrap(out._data, backend, _Postponed(out, again))
 
-    def call_again(self, number: int) -> Any:
-        """Make the call again, recorded; `number` says when it was made at first."""
-        given = (*self.args, *self.kwargs.values())
-        if any(isinstance(x, Tensor) and changed_since(number, x._backend, x._data) for x in given):
-            raise RuntimeError(
-                "checkpoint: an argument has been changed in place since the forward pass, so the "
-                "function can't be run again; change a copy, agrad.asarray(t, copy=True)"
-            )
+    def call_again(self) -> Any:
+        """Make the call again, recorded."""
         now, default_generator.state = default_generator.state, self.random_state
         try:
             with enable_grad():
@@ -735,9 +753,6 @@ def _snapshot(x: Any) -> Any:
     return wrap(x._data, x._backend, x._node) if isinstance(x, Tensor) else x
 
 
-_SAME = Primitive("checkpoint", lambda xp, x: x, x=lambda xp, g: g)
-
-
 class _Postponed(Node):
     """A node that finds out how its array was made when it is asked for its edges.
 
@@ -747,33 +762,19 @@ class _Postponed(Node):
 
     __slots__ = ("_again",)
 
-    def __init__(self, out: Tensor, again: Callable[[int], Tensor]) -> None:
-        self._again: Callable[[int], Tensor] | None = again
+    def __init__(self, out: Tensor, again: Callable[[], Tensor]) -> None:
+        self._again: Callable[[], Tensor] | None = again
         backend = out._backend
-        super().__init__(_SAME, backend, backend.bound[_SAME].rules, out._data, [])
+        super().__init__(_IDENTITY, backend, backend.bound[_IDENTITY].rules, out._data, [])
 
     @property
     def edges(self) -> list[Edge] | None:
         if self._again is None:
             return None
-        start = next_number()
-        node = self._again(self.index)._node
-        _check_since(node, self.index, start)
+        node = self._again()._node
         return [] if node is None else [(node, 0, ())]
 
     @edges.setter
     def edges(self, edges: list[Edge] | None) -> None:
         if edges is None:  # the graph is freed
             self._again = None
-
-
-def _check_since(root: Node | Leaf | None, number: int, start: int) -> None:
-    """Refuse what nodes made since `start` have kept, if it was written to since `number`."""
-    waiting, seen = [root], set()
-    while waiting:
-        node = waiting.pop()
-        if type(node) is Node and node.index > start and node not in seen:
-            seen.add(node)
-            edges = node.edges or []
-            check_unchanged(node, edges, since=number, until=start)
-            waiting += [parent for parent, _, _ in edges]

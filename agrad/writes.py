@@ -8,26 +8,17 @@ first. What Tensors and optimizers write is noted at once. What users write into
 they got from a Tensor can't be seen, so the array's values are compared with those it had then.
 """
 
-import weakref
 import zlib
 from collections.abc import Hashable, Iterable
 from itertools import count
 from sys import getrefcount
-from typing import Any, NamedTuple
+from typing import Any
 
 from agrad.backends import Array, Backend
 
-__all__ = ["changed_since", "hand_out", "latest", "next_number", "note_write"]
+__all__ = ["changed_since", "checksum", "hand_out", "latest", "next_number", "note_write"]
 
 next_number = count().__next__
-
-
-class _Handed(NamedTuple):
-    """An array that a user got, and a checksum of what it held."""
-
-    number: int
-    array: "weakref.ref[Array]"
-    checksum: int
 
 
 class _Latest:
@@ -40,7 +31,8 @@ latest = _Latest()
 # By what a backend calls the memory. Memory that is freed may be had again by another array, which
 # does no harm: whoever kept that one did so later than the number here.
 _written: dict[Hashable, int] = {}
-_handed: dict[Hashable, _Handed] = {}
+# When memory was handed out, and the checksum of what it held
+_handed: dict[Hashable, list[tuple[int, int]]] = {}
 
 
 def note_write(tensors: Iterable[Any]) -> None:
@@ -65,27 +57,31 @@ def hand_out(backend: Backend, array: Array, holders: int) -> None:
         How many references to it the caller knows of. Without any others, no rule has kept it, and
         nothing needs to be done.
     """
-    if getrefcount(array) <= holders + 2:  # this function's, and getrefcount's own
-        return
     memory = backend.memory(array)
     if memory is None or not backend.reads_values:  # on a GPU it would stop the queue
         return
-    latest.number = next_number()
-    _handed[memory] = _Handed(latest.number, weakref.ref(array), _checksum(backend, array))
+    whole = backend.whole(array)
+    spare = holders + 2 + (whole is array)  # this function's, getrefcount's own, and `whole`
+    if backend.counts_holders and getrefcount(array) <= spare and getrefcount(whole) <= spare:
+        return
+    number = latest.number = next_number()
+    sums = _handed.setdefault(memory, [])
+    digest = checksum(backend, whole)
+    if sums and sums[-1][1] == digest:
+        sums.pop()
+    sums.append((number, digest))
 
 
-def changed_since(number: int, backend: Backend, array: Array, until: int | None = None) -> bool:
+def changed_since(number: int, backend: Backend, array: Array) -> bool:
     """Return whether an array that someone kept at a time has been written to later."""
     memory = backend.memory(array)
-    written = _written.get(memory, -1)
-    if written > number and (until is None or written < until):
+    if _written.get(memory, -1) > number:
         return True
-    handed = _handed.get(memory)
-    if handed is None or handed.number < number:
-        return False
-    held = handed.array()
-    return held is not None and _checksum(backend, held) != handed.checksum
+    # As it was when it was first handed out since then
+    first = next((digest for n, digest in _handed.get(memory, ()) if n > number), None)
+    return first is not None and first != checksum(backend, backend.whole(array))
 
 
-def _checksum(backend: Backend, array: Array) -> int:
+def checksum(backend: Backend, array: Array) -> int:
+    """Return a number that is another one, but for a chance of 1 in 2**32, for other values."""
     return zlib.crc32(backend.to_host(array).tobytes())

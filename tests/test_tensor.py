@@ -625,6 +625,12 @@ def test_a_number_that_loses_its_gradient_is_warned_of(convert):
     assert convert(x.detach()) == convert(x.item()) == convert(2.0)
 
 
+def test_a_complex_gradient_of_a_real_tensor_is_refused():
+    x = ag.Tensor([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match="float64 can't be of complex128"):
+        (x * 2).backward(ag.Tensor([1j]))
+
+
 def test_real_and_imag_are_the_parts():
     z = ag.Tensor([1 + 2j], requires_grad=True)
     (z.real * 3 + z.imag).sum().backward()

@@ -93,9 +93,6 @@ class CuPyBackend(Backend):
             array = array.base
         return id(array)
 
-    def is_view(self, array: Array) -> bool:
-        return array.base is not None
-
     def may_share(self, x1: Array, x2: Array) -> bool:
         return x1.base is not None and self.memory(x1) == self.memory(x2)
 

@@ -56,6 +56,9 @@ class Backend:
     #: Whether reading a value costs nothing but the reading; on a GPU it would stop the queue.
     reads_values = True
 
+    #: Whether the references to an array tell who else holds its memory
+    counts_holders = False
+
     #: Faster versions of composite functions and of their rules, by name: "nll", "nll.z".
     kernels: ClassVar[dict[str, Callable[..., Array]]] = {}
 
@@ -174,37 +177,37 @@ class Backend:
         return self.library.asarray(array, copy=True)
 
     def memory(self, array: Array) -> Hashable:
-        """Return what tells an array's memory from others'; None if it can't be written to."""
-        return id(array)
+        """Return what tells an array's memory from others'; None if agrad never writes to it."""
+        return None
 
-    def is_view(self, array: Array) -> bool:
-        """Return whether an array is known to be a part of another's memory."""
-        return False
+    def whole(self, array: Array) -> Array:
+        """Return the array whose memory an array shows a part of."""
+        return array
 
     def may_share(self, x1: Array, x2: Array) -> bool:
-        """Return whether a write to one array may show in the other.
+        """Return whether the result x1 of a view function counts as a view of its argument x2.
 
-        So it is taken to be where it can't be known, and where nothing can be written to: then the
-        other one is written to as well.
+        So it does where nothing is ever written to: a change gives both new arrays.
         """
         return True
 
     def assign(self, target: Array, key: Any, value: Any) -> Array:
-        """Write `value` into ``target[key]`` and return it; a new array if writing is forbidden."""
+        """Write `value` into ``target[key]`` and return it.
+
+        Here it is a new array: who shares memory with whom is not known of every library, and some
+        forbid writing.
+        """
         if hasattr(value, "dtype") and value.dtype != target.dtype:
             value = self.astype(value, target.dtype)
+        result = self.library.asarray(target, copy=True)
         try:
-            target[_full_key(key)] = value
+            result[_full_key(key)] = value
         except (TypeError, IndexError):  # it can't be written to, or not by such a key
-            result = self._assigned(target, key, value)
-            try:
-                target[...] = result
-            except TypeError:
-                return result
-        return target
+            return self._assigned(target, key, value)
+        return result
 
     def _assigned(self, target: Array, key: Any, value: Any) -> Array:
-        """Return a new array with `value` in ``[key]``, made by standard functions."""
+        """Do the same by standard functions alone."""
         places = self.getitem(self.reshape(self.arange(math.prod(target.shape)), target.shape), key)
         if 0 in places.shape:
             return target
@@ -229,9 +232,8 @@ class Backend:
         return int(self.min(array)), int(self.max(array))
 
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
-        """Return ``y + alpha * x``, written into `y` where the library allows it."""
-        y += alpha * x
-        return y
+        """Return ``y + alpha * x``, written into `y` where agrad knows the library."""
+        return self.asarray(y + alpha * x, dtype=y.dtype)
 
     def outer(self, x1: Array, x2: Array) -> Array:
         """Return the outer product of two vectors."""

@@ -50,6 +50,7 @@ class NumPyBackend(Backend):
     """NumPy, whose main namespace follows the standard since 2.1."""
 
     array_type = np.ndarray
+    counts_holders = True
 
     @cached_property
     def special(self) -> Any:
@@ -62,7 +63,8 @@ class NumPyBackend(Backend):
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
     def from_host(self, array: Array) -> Array:
-        return array if array.flags.writeable else array.copy()  # JAX lends its memory to read
+        # Another library's memory, which it may write to, or lend to be read only
+        return array if array.flags.owndata and array.flags.writeable else array.copy()
 
     def to_host(self, array: Array) -> Array:
         return array
@@ -75,13 +77,13 @@ class NumPyBackend(Backend):
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
 
     def memory(self, array: Array) -> Hashable:
+        return id(self.whole(array))
+
+    def whole(self, array: Array) -> Array:
         base = array.base
         while base is not None and isinstance(base, np.ndarray):
             array, base = base, base.base
-        return id(array)
-
-    def is_view(self, array: Array) -> bool:
-        return array.base is not None
+        return array
 
     def may_share(self, x1: Array, x2: Array) -> bool:
         return x1.base is not None and self.memory(x1) == self.memory(x2)

@@ -71,18 +71,37 @@ class TorchBackend(Backend):
     def memory(self, array: Array) -> Hashable:
         return int(array.untyped_storage().data_ptr()) or None  # empty arrays have none
 
-    def is_view(self, array: Array) -> bool:
-        return bool(array._is_view())
+    def whole(self, array: Array) -> Array:
+        storage = array.untyped_storage()
+        return self.library.empty(0, dtype=self.uint8, device=array.device).set_(storage)
 
     def may_share(self, x1: Array, x2: Array) -> bool:
-        return self.is_view(x1) and self.memory(x1) == self.memory(x2)
+        return x1._is_view() and self.memory(x1) == self.memory(x2)
 
     def assign(self, target: Array, key: Any, value: Any) -> Array:
         value = self.asarray(value, dtype=target.dtype)
+        if self.memory(value) == self.memory(target):  # PyTorch would read what it has just written
+            value = value.clone()
         axes, key = self._forwards(target.shape, key)
-        turned = target.flip(axes) if axes else target
-        turned[key] = value
-        return target.copy_(turned.flip(axes)) if axes else target
+        if axes or _has_integers(key):
+            return target.copy_(self._assigned_last(target, axes, key, value))
+        target[key] = value
+        return target
+
+    def _assigned_last(self, target: Array, axes: list[int], key: Any, value: Array) -> Array:
+        """Return a new array where, of several values for one place, the last one stands.
+
+        PyTorch writes them in parallel, so one or another would be left.
+        """
+        cells = self.library.arange(target.numel(), device=target.device).reshape(target.shape)
+        places = (cells.flip(axes) if axes else cells)[key]
+        numbers = self.library.arange(places.numel(), device=target.device)
+        source = self.library.full_like(cells, -1).reshape(-1)
+        source.scatter_reduce_(0, places.reshape(-1), numbers, "amax")
+        values = value.broadcast_to(places.shape).reshape(-1)
+        result = target.reshape(-1).clone()
+        result[source >= 0] = values[source[source >= 0]]
+        return result.reshape(target.shape)
 
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
         return y.add_(x, alpha=alpha)
@@ -175,3 +194,9 @@ def _axes_of(key: Any, mask: Any) -> int:
     if key is None or key is ...:
         return 0
     return key.ndim if hasattr(key, "dtype") and key.dtype == mask else 1
+
+
+def _has_integers(key: Any) -> bool:
+    """Return whether an index has arrays of integers, which can name a cell several times."""
+    keys = key if isinstance(key, tuple) else (key,)
+    return any(hasattr(each, "dtype") and str(each.dtype) != "torch.bool" for each in keys)

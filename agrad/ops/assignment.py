@@ -5,6 +5,7 @@ Where no gradient is wanted, it writes into their memory. Where one is, they get
 nodes: the graph follows, and the old array stays as it was for the rules that have kept it.
 """
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -159,7 +160,13 @@ class _Family:
         self.root = self.lineage[-1]
         wanted = value.requires_grad or any(each._node is not None for each in self.lineage)
         self.recorded = wanted and is_grad_enabled()
-        if self.recorded and isinstance(self.root._node, Leaf):
+        for view, whole in zip(self.lineage, self.lineage[1:], strict=False):
+            if math.prod(view._data.shape) > math.prod(whole._data.shape):
+                raise RuntimeError(
+                    "a view made by broadcasting can't be changed in place, since several of its "
+                    "elements are one in memory: change a copy, t = agrad.asarray(t, copy=True)"
+                )
+        if self.recorded and any(isinstance(each._node, Leaf) for each in self.lineage):
             what = "a Tensor" if tensor is self.root else "a view of a Tensor"
             raise RuntimeError(
                 f"{what} that requires a gradient, and isn't the result of a function, can't be "
@@ -169,6 +176,7 @@ class _Family:
 
     def become(self, new: "Tensor") -> None:
         """Let the Tensor become another, and its family follow."""
+        # Which part each is of the next, noted before any of them is changed
         views = [_View.of(child._origin) for child in self.lineage[:-1]]
         self._take_over(self.lineage[0], new)
         for child, parent, view in zip(self.lineage, self.lineage[1:], views, strict=False):
@@ -177,7 +185,7 @@ class _Family:
                 if not self.recorded:
                     whole = record(_ASSIGN, (parent, whole), key=..., wins=None)
                 self._take_over(parent, whole)
-        self._renew_views(self.root)
+        self._renew_views()
 
     def _take_over(self, tensor: Variable, new: Variable) -> None:
         """Give a Tensor the array and, if the change is recorded, the node of another."""
@@ -190,18 +198,21 @@ class _Family:
                 old.retained = None
                 new._node.retain(tensor)
 
-    def _renew_views(self, tensor: Variable) -> None:
-        """Make the views of a Tensor anew from what it has become."""
-        for reference in getattr(tensor, "_views", ()):
-            view = reference()
-            if view is None or view._origin.parent is not tensor:
-                continue
-            origin = view._origin
-            if origin.data is not tensor._data or not _share_memory(view, tensor):
-                new = record(origin.primitive, (tensor,), **origin.options)
-                self._take_over(view, new)
-                view._origin = origin._replace(data=tensor._data)
-            self._renew_views(view)
+    def _renew_views(self) -> None:
+        """Make all views anew from what the root has become."""
+        waiting = [self.root]
+        while waiting:
+            tensor = waiting.pop()
+            for reference in getattr(tensor, "_views", ()):
+                view = reference()
+                if view is None or view._origin.parent is not tensor:
+                    continue
+                origin = view._origin
+                if origin.data is not tensor._data or not _share_memory(view, tensor):
+                    new = record(origin.primitive, (tensor,), **origin.options)
+                    self._take_over(view, new)
+                    view._origin = origin._replace(data=tensor._data)
+                waiting.append(view)
 
 
 def _origin(tensor: Variable) -> Origin | None:

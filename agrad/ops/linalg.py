@@ -369,7 +369,8 @@ def diagonal(x: TensorLike, /, *, offset: int = 0) -> "Tensor":
     Returns
     -------
     Tensor
-        Of shape (..., K), K elements of each diagonal; of the data type of `x`.
+        Of shape (..., K), K elements of each diagonal; of the data type of `x`. It may share its
+        memory with `x` or not.
 
     Raises
     ------

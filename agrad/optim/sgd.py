@@ -86,7 +86,7 @@ class MomentumSGD(Optimizer):
                 v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p._grad._data)
                 p._data = p._backend.axpy(-self.lr, v._data, p._data)
         note_write(self.params)
-        note_write(p.velocity for p in self.params)
+        note_write(p.velocity for p in self.params if p._velocity is not None)
 
 
 def _decay_and_add(xp: Any, v: Array, momentum: float, g: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import agrad as ag
+from agrad import backends
 from agrad.backends import CPU, backend_for, backend_of, is_array
 from tests.cupy_stand_in import installed
 
@@ -202,6 +203,7 @@ def test_a_librarys_unknown_device_is_named(name):
 
 def test_a_library_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "array_api_strict", None)
+    monkeypatch.setattr(backends, "_seen", {})
     with pytest.raises(ImportError, match="'array_api_strict:device2' needs array_api_strict"):
         backend_for("array_api_strict:device2")
 

@@ -104,7 +104,8 @@ def test_axpy_adds_a_multiple_in_place(shape, dtype, backend, own, plain):
     for version in (own, plain):
         target = backend.array(y)
         result = own.bind(version.axpy)(-0.5, backend.array(x), target)
-        assert (result is target) == (backend.name not in ("jax", "dask"))
+        known = version is own and backend.name in ("numpy", "torch", "cupy", "cupy-stand-in")
+        assert (result is target) == known  # others' arrays are never written to
         assert backend.numpy(result).dtype == dtype
         np.testing.assert_allclose(backend.numpy(result), y - 0.5 * x, rtol=1e-5, atol=1e-6)
 
@@ -119,7 +120,8 @@ def test_assign_writes_in_place_where_it_can_be(value, backend, own, plain):
     for version in (own, plain):
         target = backend.array(np.ones((2, 3), dtype=np.float32))
         result = own.bind(version.assign)(target, ..., raw)
-        assert (result is target) == (backend.name not in ("jax", "dask"))
+        known = version is own and backend.name in ("numpy", "torch", "cupy", "cupy-stand-in")
+        assert (result is target) == known  # others' arrays are never written to
         assert backend.numpy(result).dtype == np.float32
         np.testing.assert_array_equal(backend.numpy(result), np.broadcast_to(value, (2, 3)))
 
@@ -133,7 +135,7 @@ def test_own_gives_memory_that_nobody_else_has(part, backend, own, plain):
         if backend.name in ("jax", "dask"):  # whose arrays nobody can change
             np.testing.assert_array_equal(backend.numpy(taken), np.zeros((2, 3))[part])
             continue
-        own.assign(taken, ..., 7)
+        taken = own.assign(taken, ..., 7)
         if part != ...:
             assert not backend.numpy(whole).any()
         np.testing.assert_array_equal(backend.numpy(taken), np.full((2, 3), 7.0)[part])
