@@ -547,7 +547,8 @@ def run_backward(
     numbers have: dL = Re(g dz) gives ``g * x2`` for ``x1 * x2``, without a conjugate.
     """
     assert root._node is not None
-    gradient = _conjugate(gradient, root._node, over)
+    if as_dtype(root._node.dtype).is_complex:
+        gradient = _conjugate(gradient, root._node, over)
     gradients: dict[Node | Leaf, Any] = {root._node: gradient}  # the sums so far, of who waits
     waiting: list[tuple[int, Node]] = []
     if isinstance(root._node, Node):
@@ -599,8 +600,8 @@ def run_backward(
                 gradients[parent] = _add(gradients[parent], part, parent, over)
             else:
                 gradients[parent] = part
-                if isinstance(parent, Node):
-                    heappush(waiting, (-parent.index, parent))
+                if type(parent) is not Leaf:
+                    heappush(waiting, (-parent.index, parent))  # type: ignore[misc]
 
     # What is left in `gradients` are the leaves.
     if wanted is not None:

@@ -12,7 +12,7 @@ from agrad.backends import Array, Backend, backend_for, backend_of, numpy_functi
 from agrad.ops.assignment import assign, update
 from agrad.ops.data_types import to_array
 from agrad.typing import DTypeLike, Shape, TensorLike
-from agrad.writes import hand_out, note_write
+from agrad.writes import hand_out, note_write, settle
 
 __all__ = ["Parameter", "RemovableHandle", "Tensor"]
 
@@ -102,7 +102,9 @@ class Tensor(Variable):
         old = self._node
         if backend is self._backend and array.dtype == self._data.dtype:
             if array is self._data:  # t.data -= x
-                note_write((self,))
+                note_write(self)
+            else:
+                settle()
             self._data = array
             return
         if old is not None and not dtypes.dtype(array.dtype).is_differentiable:
@@ -110,6 +112,7 @@ class Tensor(Variable):
                 "a Tensor that requires a gradient must be of a floating-point type, got "
                 f"{dtypes.dtype(array.dtype)!r}"
             )
+        settle()
         self._data, self._backend = array, backend
         if isinstance(old, Leaf):
             self._node = Leaf(self)
@@ -304,7 +307,7 @@ class Tensor(Variable):
                     ".mean() before backward()"
                 )
             value = 1.0 if gradient is None else gradient
-            if self.dtype.is_complex and gradient is None:
+            if gradient is None and self.dtype.is_complex:
                 raise RuntimeError(
                     f"backward() on a Tensor of {self.dtype} needs a gradient: only for a real "
                     "number is it 1 by default. Perhaps you meant abs(), agrad.real or agrad.imag "

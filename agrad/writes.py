@@ -8,6 +8,7 @@ first. What Tensors and optimizers write is noted at once. What users write into
 they got from a Tensor can't be seen, so the array's values are compared with those it had then.
 """
 
+import weakref
 import zlib
 from collections.abc import Hashable, Iterable
 from itertools import count
@@ -16,7 +17,16 @@ from typing import Any
 
 from agrad.backends import Array, Backend
 
-__all__ = ["changed_since", "checksum", "hand_out", "latest", "next_number", "note_write"]
+__all__ = [
+    "Writer",
+    "changed_since",
+    "checksum",
+    "hand_out",
+    "latest",
+    "next_number",
+    "note_write",
+    "settle",
+]
 
 next_number = count().__next__
 
@@ -35,13 +45,57 @@ _written: dict[Hashable, int] = {}
 _handed: dict[Hashable, list[tuple[int, int]]] = {}
 
 
-def note_write(tensors: Iterable[Any]) -> None:
-    """Note that the arrays of Tensors have just been written to in place."""
-    number = latest.number = next_number()
-    for tensor in tensors:
-        memory = tensor._backend.memory(tensor._data)
-        if memory is not None:
-            _written[memory] = number
+def note_write(tensor: Any) -> None:
+    """Note that the array of a Tensor has just been written to in place."""
+    latest.number = next_number()
+    _note(tensor, latest.number)
+
+
+def _note(tensor: Any, number: int) -> None:
+    memory = tensor._backend.memory(tensor._data)
+    if memory is not None:
+        _written[memory] = number
+
+
+class Writer:
+    """Something that writes into many arrays at a time, again and again: an optimizer.
+
+    It notes that it has written, which costs next to nothing. What it has written to is looked up
+    when somebody asks, or just before one of its Tensors gets another array.
+    """
+
+    _wrote: int | None = None  # when it wrote, if that has not been looked up since
+
+    def _note_writes(self) -> None:
+        """Note that it has just written to all of its Tensors."""
+        if self._wrote is None:
+            _writers.add(self)
+        self._wrote = latest.number = next_number()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_wrote"}
+
+    def _written_tensors(self) -> Iterable[Any]:
+        raise NotImplementedError
+
+    def _look_up(self) -> None:
+        """Note each array that it has written to since this was last done."""
+        if self._wrote is not None:
+            for tensor in self._written_tensors():
+                _note(tensor, self._wrote)
+            self._wrote = None
+
+    def __del__(self) -> None:
+        self._look_up()
+
+
+_writers: "weakref.WeakSet[Writer]" = weakref.WeakSet()
+
+
+def settle() -> None:
+    """Look up what the writers have written to."""
+    while _writers:
+        _writers.pop()._look_up()
 
 
 def hand_out(backend: Backend, array: Array, holders: int) -> None:
@@ -74,6 +128,7 @@ def hand_out(backend: Backend, array: Array, holders: int) -> None:
 
 def changed_since(number: int, backend: Backend, array: Array) -> bool:
     """Return whether an array that someone kept at a time has been written to later."""
+    settle()
     memory = backend.memory(array)
     if _written.get(memory, -1) > number:
         return True

@@ -77,7 +77,7 @@ class NumPyBackend(Backend):
         return array if type(array) is np.ndarray and array.base is None else np.array(array)
 
     def memory(self, array: Array) -> Hashable:
-        return id(self.whole(array))
+        return id(array if array.base is None else self.whole(array))
 
     def whole(self, array: Array) -> Array:
         base = array.base

@@ -190,7 +190,7 @@ class _Family:
     def _take_over(self, tensor: Variable, new: Variable) -> None:
         """Give a Tensor the array and, if the change is recorded, the node of another."""
         if not self.recorded:
-            note_write((tensor,))
+            note_write(tensor)
         tensor._data = new._data
         if self.recorded:
             old, tensor._node = tensor._node, new._node

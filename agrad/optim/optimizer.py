@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from numbers import Real
 
 from agrad.tensor import Parameter, Tensor
+from agrad.writes import Writer
 
 __all__ = ["Optimizer"]
 
 
-class Optimizer:
+class Optimizer(Writer):
     """Changes parameters by their gradients.
 
     Parameters
@@ -50,6 +51,9 @@ class Optimizer:
         if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
             raise ValueError(f"{type(self).__name__}: {name} must be a number >= 0, got {value!r}")
         return float(value)
+
+    def _written_tensors(self) -> Iterable[Tensor]:
+        return self.params
 
     def step(self) -> None:
         """Change each parameter that has a gradient, in place where its library allows it."""

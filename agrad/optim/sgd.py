@@ -5,8 +5,7 @@ from typing import Any
 
 from agrad.backends import Array
 from agrad.optim.optimizer import Optimizer
-from agrad.tensor import Parameter
-from agrad.writes import note_write
+from agrad.tensor import Parameter, Tensor
 
 __all__ = ["SGD", "MomentumSGD"]
 
@@ -37,7 +36,7 @@ class SGD(Optimizer):
         for p in self.params:
             if p._grad is not None:
                 p._data = p._backend.axpy(-self.lr, p._grad._data, p._data)
-        note_write(self.params)
+        self._note_writes()
 
 
 class MomentumSGD(Optimizer):
@@ -85,8 +84,11 @@ class MomentumSGD(Optimizer):
                 v = p.velocity
                 v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p._grad._data)
                 p._data = p._backend.axpy(-self.lr, v._data, p._data)
-        note_write(self.params)
-        note_write(p.velocity for p in self.params if p._velocity is not None)
+        self._note_writes()
+
+    def _written_tensors(self) -> Iterable[Tensor]:
+        yield from self.params
+        yield from (p._velocity for p in self.params if p._velocity is not None)
 
 
 def _decay_and_add(xp: Any, v: Array, momentum: float, g: Array) -> Array:

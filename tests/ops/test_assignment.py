@@ -1,5 +1,6 @@
 """What is written into a Tensor shows in its views and in its base, and so do the gradients."""
 
+import copy
 import gc
 import weakref
 
@@ -457,6 +458,39 @@ def test_whichever_way_a_user_writes_into_the_memory_it_is_noticed(library):
         write(t)
         with pytest.raises(RuntimeError, match="changed in place"):
             out.backward()
+
+
+def test_a_step_is_noticed_though_the_parameter_gets_another_array_then():
+    p = ag.Parameter([1.0, 2.0])
+    x = ag.Tensor([3.0, 4.0], requires_grad=True)
+    out = ag.sum(p * x)
+    p.grad = ag.ones_like(p)
+    ag.optim.SGD([p], lr=0.1).step()
+    p.data = np.zeros(2, dtype=np.float32)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        out.backward()
+
+
+def test_another_array_alone_does_not_disturb_what_was_kept():
+    p = ag.Parameter([1.0, 2.0])
+    x = ag.Tensor([3.0, 4.0], requires_grad=True)
+    out = ag.sum(p * x)
+    p.data = np.zeros(2, dtype=np.float32)
+    out.backward()
+    assert x.grad.tolist() == [1.0, 2.0]
+
+
+def test_the_steps_of_a_copied_optimizer_are_noticed():
+    optimizer = ag.optim.SGD([ag.Parameter([1.0, 2.0])], lr=0.1)
+    optimizer.step()
+    twin = copy.deepcopy(optimizer)
+    (p,) = twin.params
+    x = ag.Tensor([3.0, 4.0], requires_grad=True)
+    out = ag.sum(p * x)
+    p.grad = ag.ones_like(p)
+    twin.step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        out.backward()
 
 
 def test_what_moved_to_another_library_does_not_change_with_where_it_came_from():
