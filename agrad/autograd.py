@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
-from agrad.backends import Array, Backend, backend_of, default_backend, is_number
+from agrad.backends import Array, Backend, backend_of, default_backend, is_array, is_number
 from agrad.dtypes import dtype as as_dtype
 from agrad.writes import changed_since, latest, next_number
 
@@ -697,7 +697,7 @@ def _check_unchanged(node: Node, edges: Sequence[Edge]) -> None:
     for _, position, saved in edges:
         for name, value in zip(node.primitive.keeps[position], saved, strict=True):
             for each in value if isinstance(value, tuple) else (value,):
-                if hasattr(each, "dtype") and changed_since(node.index, node.backend, each):
+                if is_array(each) and changed_since(node.index, node.backend, each):
                     raise RuntimeError(
                         f"{node.primitive.name} kept {name!r}, of shape {tuple(each.shape)}, for "
                         "its gradient, and it has been changed in place since (by an assignment, "

@@ -63,8 +63,7 @@ class NumPyBackend(Backend):
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
     def from_host(self, array: Array) -> Array:
-        # Another library's memory, which it may write to, or lend to be read only
-        return array if array.flags.owndata and array.flags.writeable else array.copy()
+        return array if array.flags.writeable else array.copy()  # JAX lends its memory to read
 
     def to_host(self, array: Array) -> Array:
         return array

@@ -140,7 +140,7 @@ def to_device(x: TensorLike, device: str | Backend, /) -> "Tensor":
     source, target = tensor._backend, backend_for(device)
     if target is source:
         return tensor
-    moved = source.to_device(tensor._data, target)
+    moved = target.own(source.to_device(tensor._data, target))  # not the source's memory
     # By hand, because this function's output is not on the device of its input
     edges: list[Edge] = [(tensor._node, 0, (source,))] if tensor._node is not None else []
     recorded = edges and is_grad_enabled()
