@@ -246,6 +246,13 @@ def value_and_grad(
     TypeError
         If the result isn't a Tensor of one element, or an argument isn't of a floating-point type.
 
+    Notes
+    -----
+    Value and gradient can be differentiated again where this is done inside another of these
+    functions, or where one of the arguments requires a gradient. Otherwise they are constants, also
+    with respect to Parameters that the function uses without getting them as arguments: for a
+    penalty on a gradient, give an argument that requires one, or use `argnums`.
+
     Examples
     --------
     >>> import agrad as ag
@@ -656,7 +663,8 @@ def checkpoint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> An
     Returns
     -------
     Tensor or tree of Tensors
-        The function's result. Of all that was computed on the way nothing is kept.
+        The function's result, which requires a gradient whether or not it depends on something that
+        does. Of all that was computed on the way nothing is kept.
 
     Raises
     ------

@@ -609,3 +609,24 @@ def test_a_tensor_becomes_an_array_where_it_can():
     assert np.asarray(x, dtype="f4").dtype == np.float32
     with pytest.raises(RuntimeError, match=r"use \.detach\(\)\.numpy\(\)"):
         np.asarray(x.requires_grad_())
+
+
+@pytest.mark.parametrize(
+    ("array", "call"),
+    [
+        (np.arange(3.0), lambda x: np.std(x, dtype=np.float32)),
+        (np.arange(3.0), lambda x: np.var(x, dtype="float32")),
+        (np.arange(4).reshape(2, 2), lambda x: np.linalg.norm(x, 1)),
+        (np.eye(2), lambda x: np.linalg.norm(x, "f")),
+        (np.ones((2, 3, 4)), lambda x: np.moveaxis(x, [0, 1], [-1, -2])),
+        (np.ones(1), lambda x: np.broadcast_to(x, 3)),
+        (np.arange(4.0), lambda x: np.split(x, np.int64(2))[1]),
+        (np.asarray([14, 26]), lambda x: np.round(x, -1)),
+        (np.asarray([14, 26]), lambda x: np.round(x, 2)),
+        (np.arange(2.0), lambda x: np.asarray(np.array_equal(x, [0, 1]))),
+    ],
+)
+def test_values_and_data_types_are_numpys(array, call):
+    expected, found = call(array), np.asarray(call(ag.Tensor(array)))
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

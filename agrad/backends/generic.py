@@ -223,7 +223,8 @@ class Backend:
 
     def setitem(self, x: Array, key: Any, value: Any) -> Array:
         """Return a new array that is x but for `value` in ``[key]``."""
-        return self.assign(self.asarray(x, copy=True), key, value)
+        writable = self.memory(x) is not None  # else `assign` makes a copy itself
+        return self.assign(self.asarray(x, copy=True) if writable else x, key, value)
 
     def bounds(self, array: Array) -> tuple[int, int]:
         """Return the smallest and the greatest of some integers; (0, 0) if there are none."""

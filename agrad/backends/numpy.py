@@ -1,5 +1,6 @@
 """NumPy: the backend of the device "cpu"."""
 
+import sys
 import threading
 from collections.abc import Hashable
 from functools import cached_property
@@ -50,7 +51,7 @@ class NumPyBackend(Backend):
     """NumPy, whose main namespace follows the standard since 2.1."""
 
     array_type = np.ndarray
-    counts_holders = True
+    counts_holders = sys.version_info < (3, 14)  # from then on, some references aren't counted
 
     @cached_property
     def special(self) -> Any:

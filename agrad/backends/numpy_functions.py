@@ -121,6 +121,7 @@ def _spread(name: str) -> Entry:
         correction: float | None = None,
     ) -> Any:
         ddof = ddof if correction is None else correction
+        a = a if dtype is None else xp.astype(a, dtype)
         return getattr(xp, name)(a, axis=axis, correction=ddof, keepdims=keepdims)
 
     return entry
@@ -181,6 +182,10 @@ def _atleast(ndim: int) -> Callable[..., Any]:
     return entry
 
 
+def _tuple(axes: Any) -> Any:
+    return tuple(axes) if isinstance(axes, Sequence) else axes
+
+
 def _as_list(xp: Any, arrays: Any, ndim: int) -> list[Any]:
     return [_atleast(ndim)(xp, x) for x in arrays]
 
@@ -198,8 +203,10 @@ def _column_stack(xp: Any, tup: Any) -> Any:
 def _split(even: bool) -> Entry:
     def entry(xp: Any, ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         n = ary.shape[axis]
-        if isinstance(indices_or_sections, int):
-            parts = indices_or_sections
+        if isinstance(indices_or_sections, (int, np.integer)):
+            parts = int(indices_or_sections)
+            if parts < 1:
+                raise ValueError(f"an array can't be split into {parts} parts")
             if even and n % parts:
                 raise ValueError(f"{n} along axis {axis} can't be split into {parts} equal parts")
             cuts = [i * (n // parts) + min(i, n % parts) for i in range(parts + 1)]
@@ -258,6 +265,7 @@ def _isclose(
 
 
 def _array_equal(xp: Any, a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    a1, a2 = xp.asarray(a1), xp.asarray(a2)
     if a1.shape != a2.shape:
         return False
     same = xp.equal(a1, a2)
@@ -304,6 +312,9 @@ def _pad(xp: Any, array: Any, pad_width: Any, mode: str = "constant", **options:
 
 
 def _norm(xp: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if not x.dtype.is_differentiable:
+        x = xp.astype(x, "float64")
+    ord = "fro" if ord == "f" else ord
     if axis is None and ord is not None and x.ndim == 2:
         axis = 0, 1
     if isinstance(axis, tuple) and len(axis) == 2 and ord is not None:
@@ -371,13 +382,15 @@ FUNCTIONS: dict[str, Entry] = {
     "atleast_2d": _atleast(2),
     "atleast_3d": _atleast(3),
     "broadcast_arrays": lambda xp, *args: tuple(xp.broadcast_arrays(*args)),
-    "broadcast_to": lambda xp, array, shape: xp.broadcast_to(array, shape),
+    "broadcast_to": lambda xp, array, shape:
+        xp.broadcast_to(array, (shape,) if isinstance(shape, int) else shape),
     "expand_dims": lambda xp, a, axis: xp.expand_dims(a, axis=axis),
     "flip": lambda xp, m, axis=None: xp.flip(m, axis=axis),
     "fliplr": lambda xp, m: xp.flip(m, axis=1),
     "flipud": lambda xp, m: xp.flip(m, axis=0),
     "matrix_transpose": "matrix_transpose",
-    "moveaxis": lambda xp, a, source, destination: xp.moveaxis(a, source, destination),
+    "moveaxis": lambda xp, a, source, destination:
+        xp.moveaxis(a, _tuple(source), _tuple(destination)),
     "ravel": lambda xp, a: _ravel(xp, a),
     "repeat": lambda xp, a, repeats, axis=None: xp.repeat(a, repeats, axis=axis),
     "reshape": lambda xp, a, /, shape, *, copy=None: xp.reshape(a, shape, copy=copy),
@@ -486,7 +499,10 @@ FUNCTIONS: dict[str, Entry] = {
 
 
 def _round(xp: Any, a: Any, decimals: int) -> Any:
-    return xp.round(a) if decimals == 0 else xp.round(a * 10.0**decimals) / 10.0**decimals
+    if decimals == 0 or (decimals > 0 and a.dtype.is_integer):
+        return xp.round(a)
+    rounded = xp.round(a * 10.0**decimals) / 10.0**decimals
+    return xp.astype(rounded, a.dtype) if a.dtype.is_integer else rounded
 
 
 # What to write in place of some that are missing

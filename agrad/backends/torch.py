@@ -155,7 +155,7 @@ class TorchBackend(Backend):
         return x.flip(axes)[key] if axes else x[key]
 
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
-        size = self.zeros(shape, dtype=self.bool).numel()
+        size = math.prod(shape)
         came_from = self.getitem(self.reshape(self.arange(size), shape), key)
         result = self.zeros((size,), dtype=values.dtype)
         result.index_add_(0, came_from.reshape(-1), values.reshape(-1))

@@ -114,9 +114,7 @@ def _winners(xp: Backend, key: Any, shape: Shape) -> Array:
     """Return which of the values for a key stay: where it names a cell several times, one does."""
     cells = xp.zeros(shape, dtype=xp.int64)
     places = xp.getitem(cells, key)
-    size = 1
-    for n in places.shape:
-        size *= n
+    size = math.prod(places.shape)
     numbers = xp.reshape(xp.arange(size, dtype=xp.int64), places.shape)
     return xp.getitem(xp.assign(cells, key, numbers), key) == numbers
 

@@ -40,6 +40,11 @@ def _numbers(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_numbers(each) for each in data]
     if isinstance(data, Variable):
+        if data._node is not None and is_grad_enabled():
+            raise RuntimeError(
+                "a Tensor made of a list of Tensors has no gradient with respect to them, and one "
+                "of these requires a gradient: use agrad.stack or agrad.concat, or its .detach()"
+            )
         return data.tolist()  # type: ignore[attr-defined]
     return data
 

@@ -75,6 +75,11 @@ def einsum(subscripts: str, /, *operands: TensorLike) -> "Tensor":
     >>> ag.einsum("...ij->...ji", x).tolist()
     [[1, 3], [2, 4]]
     """
+    if not isinstance(subscripts, str):
+        raise TypeError(
+            "einsum needs the subscripts first, as a string such as 'ij,jk->ik', got "
+            f"{type(subscripts).__name__}"
+        )
     tensors = [asarray(x) for x in operands]
     inputs, output = _parse(subscripts, tuple(x.ndim for x in tensors))
     waiting = [_diagonal(_Operand(*pair)) for pair in zip(tensors, inputs, strict=True)]

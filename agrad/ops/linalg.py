@@ -8,11 +8,13 @@ engine hands around its conjugate (see `run_backward`). Their rules conjugate on
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agrad.autograd import Primitive, Variable, is_grad_enabled, record, record_view
 from agrad.dtypes import dtype as as_dtype
 from agrad.ops.creation import asarray, ones_like, tril, triu
+from agrad.ops.data_types import as_floating
 from agrad.ops.elementwise import abs, conj, greater, multiply, real, subtract
 from agrad.ops.manipulation import (
     moveaxis,
@@ -249,6 +251,8 @@ def tensordot(
     """
     x1, x2 = asarray(x1), asarray(x2)
     if isinstance(axes, int):
+        if axes < 0:
+            raise ValueError(f"tensordot: axes must not be negative, got {axes}")
         axes = tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))
     over1, over2 = normalize(tuple(axes[0]), x1.ndim), normalize(tuple(axes[1]), x2.ndim)
     if [x1.shape[a] for a in over1] != [x2.shape[a] for a in over2]:
@@ -329,6 +333,9 @@ def matrix_power(x: TensorLike, n: int, /) -> "Tensor":
     [[1.0, 5.0], [0.0, 1.0]]
     """
     x = _matrices("matrix_power", x, square=True)
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"matrix_power: n must be an int, got {n!r}")
+    n = index(n)
     if n == 0:  # linked to x, as x**0 is, with a gradient of 0
         eye = tril(triu(ones_like(x)))
         return where(ones_like(eye, dtype="bool"), eye, x)
@@ -724,7 +731,12 @@ def solve(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
     x2 = asarray(x2)
     if not x2.ndim:
         raise ValueError("solve needs a vector or matrices on the right-hand side, got a number")
-    return record(_SOLVE, (_matrices("solve", x1, square=True), x2))
+    x1 = _matrices("solve", x1, square=True)
+    if x2.shape[-2 if x2.ndim > 1 else -1] != x1.shape[-1]:
+        raise ValueError(
+            f"solve: right-hand sides of shape {x2.shape} don't fit matrices of shape {x1.shape}"
+        )
+    return record(_SOLVE, (x1, x2))
 
 
 def _products_of_others(xp: Any, x: Any) -> Any:
@@ -905,7 +917,7 @@ def pinv(x: TensorLike, /, *, rtol: TensorLike | None = None) -> "Tensor":
     >>> ag.linalg.pinv(ag.Tensor([[2.0, 0.0], [0.0, 0.0], [0.0, 4.0]])).tolist()
     [[0.5, 0.0, 0.0], [0.0, 0.0, 0.25]]
     """
-    x = _matrices("pinv", x)
+    x = _matrices("pinv", as_floating(x))
     return record(_PINV, (x, _rounding(x) if rtol is None else rtol))
 
 
@@ -931,7 +943,7 @@ def matrix_rank(x: TensorLike, /, *, rtol: TensorLike | None = None) -> "Tensor"
     >>> ag.linalg.matrix_rank(ag.Tensor([[1.0, 2.0], [2.0, 4.0]])).item()
     1
     """
-    x = _matrices("matrix_rank", x).detach()
+    x = _matrices("matrix_rank", as_floating(x)).detach()
     sizes = svdvals(x)
     if rtol is None:
         rtol = _rounding(x)

@@ -67,6 +67,11 @@ def _pair(x: TensorLike, y: TensorLike) -> "tuple[Tensor, Tensor]":
     return x, as_floating(y)
 
 
+def _refuse_complex(function: str, *tensors: "Tensor") -> None:
+    if any(x.dtype.is_complex for x in tensors):
+        raise TypeError(f"{function} is for real numbers, got {[x.dtype for x in tensors]}")
+
+
 def _refuse_gradient(function: str, name: str, x: "Tensor") -> None:
     if x.requires_grad and is_grad_enabled():
         raise NotImplementedError(
@@ -460,7 +465,6 @@ def beta(a: TensorLike, b: TensorLike, /) -> "Tensor":
     a, b : Tensor
         Real, of shapes that broadcast against each other.
 
-
     Returns
     -------
     Tensor
@@ -717,7 +721,9 @@ def expit(x: TensorLike, /) -> "Tensor":
     >>> ag.special.expit(ag.Tensor([0.0, -1000.0])).tolist()
     [0.5, 0.0]
     """
-    return record(_EXPIT, (as_floating(x),))
+    x = as_floating(x)
+    _refuse_complex("expit", x)
+    return record(_EXPIT, (x,))
 
 
 def _log_expit(xp: Any, x: Any) -> Any:
@@ -750,7 +756,9 @@ def log_expit(x: TensorLike, /) -> "Tensor":
     >>> ag.special.log_expit(ag.Tensor([0.0, -1000.0])).tolist()
     [-0.6931471805599453, -1000.0]
     """
-    return record(_LOG_EXPIT, (as_floating(x),))
+    x = as_floating(x)
+    _refuse_complex("log_expit", x)
+    return record(_LOG_EXPIT, (x,))
 
 
 _LOGIT = Primitive(
@@ -903,7 +911,9 @@ def entr(x: TensorLike, /) -> "Tensor":
     >>> ag.special.entr(ag.Tensor([0.0, 0.5, -1.0])).tolist()
     [0.0, 0.34657359027997264, -inf]
     """
-    return record(_ENTR, (as_floating(x),))
+    x = as_floating(x)
+    _refuse_complex("entr", x)
+    return record(_ENTR, (x,))
 
 
 def _both_positive(xp: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -970,7 +980,9 @@ def rel_entr(x: TensorLike, y: TensorLike, /) -> "Tensor":
     >>> ag.special.rel_entr(ag.Tensor([0.0, 1.0, 1.0]), ag.Tensor([0.0, 1.0, 0.0])).tolist()
     [0.0, 0.0, inf]
     """
-    return record(_REL_ENTR, _pair(x, y))
+    x, y = _pair(x, y)
+    _refuse_complex("rel_entr", x, y)
+    return record(_REL_ENTR, (x, y))
 
 
 def kl_div(x: TensorLike, y: TensorLike, /) -> "Tensor":
@@ -1019,11 +1031,13 @@ def _finite(xp: Any, x: Any) -> Any:
     return xp.where(xp.isfinite(x), x, xp.zeros_like(x))
 
 
-_LOGSUMEXP = Primitive(
-    "logsumexp",
-    _logsumexp,
-    x=lambda xp, g, x, out: g * xp.exp(x - _finite(xp, out)),
-)
+def _logsumexp_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    infinite = out == math.inf  # the infinite ones make it so, and the others have no part in it
+    shares = xp.exp(xp.where(infinite, xp.zeros_like(x), x - _finite(xp, out)))
+    return g * xp.where(infinite, xp.astype(x == out, shares.dtype), shares)
+
+
+_LOGSUMEXP = Primitive("logsumexp", _logsumexp, x=_logsumexp_x)
 
 
 def logsumexp(

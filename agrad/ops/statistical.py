@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agrad.autograd import Primitive, record
+from agrad.dtypes import dtype as as_dtype
 from agrad.ops.creation import asarray, full
 from agrad.ops.data_types import astype
 from agrad.ops.manipulation import concat
@@ -113,6 +114,8 @@ def _var_x(xp: Any, g: Any, x: Any, axis: Axis, correction: float) -> Any:
     degrees = _count(x.shape, axis) - correction
     degrees = degrees if degrees > 0 else 0
     deviation = x - xp.mean(x, axis=axis, keepdims=True)
+    if as_dtype(x.dtype).is_complex:  # of sum(abs(x - mean)**2)
+        deviation = xp.conj(deviation)
     return _keep_axes(xp, g, x.shape, axis) * (2 * deviation) / degrees
 
 
@@ -139,7 +142,7 @@ def var(
     Returns
     -------
     Tensor
-        Without the reduced axes, of the data type of `x`.
+        Without the reduced axes, of the data type of `x`, or that of its parts if it is complex.
 
     Examples
     --------
@@ -180,7 +183,7 @@ def std(
     Returns
     -------
     Tensor
-        Without the reduced axes, of the data type of `x`.
+        Without the reduced axes, of the data type of `x`, or that of its parts if it is complex.
 
     Notes
     -----

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cases.table import case, floats
+from cases.table import case, complex_between, floats
 
 warns = dict.fromkeys(
     ("var", "std"),
@@ -32,6 +32,12 @@ for name in ("sum", "mean", "prod", "max", "min", "var", "std"):
 for name in ("var", "std"):
     case(name, lambda xp, x, n=name: getattr(xp, n)(x, correction=1), (4,))
     case(name, lambda xp, x, n=name: getattr(xp, n)(x, axis=0, correction=1.0), (3, 2))
+    case(
+        name,
+        lambda xp, x, n=name: getattr(xp, n)(x, axis=0),
+        complex_between(-2, 2, 3, 2),
+        without=dict.fromkeys(("strict", "strict-device1"), "its variance is of real numbers"),
+    )
 case("sum", lambda xp, x: xp.sum(x, dtype=xp.float64), (2, 3))
 case("prod", lambda xp, x: xp.prod(x, dtype=xp.float64), (3,))
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 import agrad as ag
+from agrad import writes
 
 X = np.asarray([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -491,6 +492,15 @@ def test_the_steps_of_a_copied_optimizer_are_noticed():
     twin.step()
     with pytest.raises(RuntimeError, match="changed in place"):
         out.backward()
+
+
+def test_no_pile_grows_where_an_array_is_written_to_again_and_again():
+    t = ag.Tensor([1.0, 2.0])
+    held = t.data
+    for _ in range(100):
+        t.data[0] += 1
+    assert held[0] == 101.0
+    assert len(writes._handed[t._backend.memory(t.data)]) == 1
 
 
 def test_what_moved_to_another_library_does_not_change_with_where_it_came_from():

@@ -281,3 +281,13 @@ def test_meshgrid_refuses_what_is_no_vector():
         ag.meshgrid(ag.zeros((2, 2)))
     with pytest.raises(ValueError, match="indexing must be 'xy' or 'ij'"):
         ag.meshgrid(ag.zeros(2), indexing="yx")
+
+
+@pytest.mark.parametrize("make", [ag.asarray, ag.Tensor, lambda x: ag.asarray([x, x])])
+def test_a_list_with_a_tensor_that_requires_a_gradient_is_refused(make):
+    t = ag.Tensor(1.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"agrad\.stack"):
+        make([t, 2.0])
+    with ag.no_grad():
+        assert ag.asarray([t, 2.0]).tolist() == [1.0, 2.0]
+    assert ag.asarray([t.detach(), 2.0]).tolist() == [1.0, 2.0]

@@ -134,3 +134,8 @@ WRONG = [
 def test_what_is_refused(subscripts, shapes, message):
     with pytest.raises(ValueError, match=message.replace(".", r"\.")):
         ag.einsum(subscripts, *map(ag.zeros, shapes))
+
+
+def test_the_subscripts_come_first():
+    with pytest.raises(TypeError, match="subscripts first"):
+        ag.einsum(ag.eye(2), "ii")

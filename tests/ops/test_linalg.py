@@ -284,3 +284,20 @@ def test_all_derivatives_of_a_norm_at_0_are_0(ord):
     x = ag.Tensor([0.0, 0.0])
     norm = ag.hessian(lambda x: ag.linalg.vector_norm(x, ord=ord))
     assert norm(x).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("n", [1.5, 2.0, "2"])
+def test_a_power_that_is_no_int_is_refused(n):
+    with pytest.raises(TypeError, match="n must be an int"):
+        ag.linalg.matrix_power(ag.eye(2), n)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 2), (2, 3, 1)])
+def test_right_hand_sides_that_do_not_fit_are_named(shape):
+    with pytest.raises(ValueError, match=r"don't fit matrices of shape \(2, 2\)"):
+        ag.linalg.solve(ag.eye(2), ag.zeros(shape))
+
+
+def test_tensordot_over_less_than_no_axes():
+    with pytest.raises(ValueError, match="negative"):
+        ag.tensordot(ag.eye(2), ag.eye(2), axes=-1)

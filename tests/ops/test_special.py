@@ -195,3 +195,22 @@ def test_without_scipy(monkeypatch):
         getattr(ag.special, name)(x).sum().backward()
     for name in ("xlogy", "xlog1py", "rel_entr", "kl_div"):
         getattr(ag.special, name)(x, x).sum().backward()
+
+
+@pytest.mark.parametrize("name", ["expit", "log_expit", "entr", "rel_entr", "kl_div"])
+def test_what_is_for_real_numbers_refuses_complex_ones(name):
+    function = getattr(ag.special, name)
+    x = ag.Tensor([1j])
+    with pytest.raises(TypeError, match="is for real numbers"):
+        function(x, x) if name in ("rel_entr", "kl_div") else function(x)
+
+
+def test_the_gradient_of_logsumexp_goes_to_what_is_infinite(backend):
+    for values, expected in [
+        ([np.inf, 1.0], [1.0, 0.0]),
+        ([-np.inf, 1.0], [0.0, 1.0]),
+        ([-np.inf, -np.inf], [0.0, 0.0]),
+    ]:
+        x = backend.tensor(values, requires_grad=True)
+        ag.logsumexp(x).backward()
+        assert x.grad.tolist() == expected
