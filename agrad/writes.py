@@ -41,8 +41,19 @@ latest = _Latest()
 # By what a backend calls the memory. Memory that is freed may be had again by another array, which
 # does no harm: whoever kept that one did so later than the number here.
 _written: dict[Hashable, int] = {}
-# When memory was handed out, and the checksum of what it held
-_handed: dict[Hashable, list[tuple[int, int]]] = {}
+_handed: dict[Hashable, "_Handed"] = {}
+
+
+class _Handed:
+    """When some memory was handed out, and the checksums of what it held."""
+
+    def __init__(self, backend: Backend, whole: Array) -> None:
+        self.whole = weakref.ref(whole) if backend.one_whole else None
+        self.sums: list[tuple[int, int]] = []
+
+    def is_of(self, whole: Array) -> bool:
+        """Return whether it is still this memory, and not another's that came in its place."""
+        return self.whole is None or self.whole() is whole
 
 
 def note_write(tensor: Any) -> None:
@@ -119,7 +130,10 @@ def hand_out(backend: Backend, array: Array, holders: int) -> None:
     if backend.counts_holders and getrefcount(array) <= spare and getrefcount(whole) <= spare:
         return
     number = latest.number = next_number()
-    sums = _handed.setdefault(memory, [])
+    handed = _handed.get(memory)
+    if handed is None or not handed.is_of(whole):
+        handed = _handed[memory] = _Handed(backend, whole)
+    sums = handed.sums
     digest = checksum(backend, whole)
     if sums and sums[-1][0] == number - 1:  # no node was made since, so what it held then counts
         digest = sums[-1][1]
@@ -135,8 +149,12 @@ def changed_since(number: int, backend: Backend, array: Array) -> bool:
     if _written.get(memory, -1) > number:
         return True
     # As it was when it was first handed out since then
-    first = next((digest for n, digest in _handed.get(memory, ()) if n > number), None)
-    return first is not None and first != checksum(backend, backend.whole(array))
+    handed = _handed.get(memory)
+    if handed is None:
+        return False
+    whole = backend.whole(array)
+    first = next((digest for n, digest in handed.sums if n > number), None)
+    return first is not None and handed.is_of(whole) and first != checksum(backend, whole)
 
 
 def checksum(backend: Backend, array: Array) -> int:

@@ -59,6 +59,9 @@ class Backend:
     #: Whether the references to an array tell who else holds its memory
     counts_holders = False
 
+    #: Whether `whole` gives the same object each time
+    one_whole = False
+
     #: Faster versions of composite functions and of their rules, by name: "nll", "nll.z".
     kernels: ClassVar[dict[str, Callable[..., Array]]] = {}
 

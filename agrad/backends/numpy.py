@@ -51,6 +51,7 @@ class NumPyBackend(Backend):
     """NumPy, whose main namespace follows the standard since 2.1."""
 
     array_type = np.ndarray
+    one_whole = True
     counts_holders = sys.version_info < (3, 14)  # from then on, some references aren't counted
 
     @cached_property

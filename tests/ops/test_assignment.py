@@ -500,7 +500,7 @@ def test_no_pile_grows_where_an_array_is_written_to_again_and_again():
     for _ in range(100):
         t.data[0] += 1
     assert held[0] == 101.0
-    assert len(writes._handed[t._backend.memory(t.data)]) == 1
+    assert len(writes._handed[t._backend.memory(t.data)].sums) == 1
 
 
 def test_what_moved_to_another_library_does_not_change_with_where_it_came_from():
