@@ -348,7 +348,7 @@ _COMPLEX_SIGN = Primitive("sign", x=_complex_sign_x)
 
 
 def sign(x: TensorLike, /) -> "Tensor":
-    """Return -1, 0 or 1 by the sign of x; for complex numbers x / |x|, and 0 for 0.
+    """Return -1, 0 or 1 by the sign of x; for complex numbers x / abs(x), and 0 for 0.
 
     Parameters
     ----------
