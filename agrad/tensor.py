@@ -79,7 +79,7 @@ class Tensor(Variable):
 
         An array assigned to it must have its shape; it brings its own data type and device.
         """
-        hand_out(self._backend, self._data, holders=1)
+        hand_out(self._backend, self._data)
         return self._data
 
     @data.setter

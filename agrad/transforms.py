@@ -728,14 +728,13 @@ class _Rerun:
 
     def result(self, out: Tensor, select: Callable[[Any], Tensor]) -> Tensor:
         """Return a result with a node that makes the call again when it is asked for its edges."""
-        backend = out._backend
+        backend, shape = out._backend, out.shape
         before = checksum(backend, out._data) if backend.reads_values else None
 
         def again() -> Tensor:
             result = select(self.call_again())
-            if result.shape != out_shape or (
-                before is not None and checksum(backend, result._data) != before
-            ):
+            same = before is None or checksum(backend, result._data) == before
+            if result.shape != shape or not same:
                 raise RuntimeError(
                     "checkpoint: run again, the function gives another result than in the forward "
                     "pass, so something that it uses has been changed since (in place, or in a "
@@ -743,7 +742,6 @@ class _Rerun:
                 )
             return result
 
-        out_shape = out.shape
         return wrap(out._data, backend, _Postponed(out, again))
 
     def call_again(self) -> Any:

@@ -109,24 +109,16 @@ def settle() -> None:
         _writers.pop()._look_up()
 
 
-def hand_out(backend: Backend, array: Array, holders: int) -> None:
-    """Note that a user gets a raw array, who may write into it.
+def hand_out(backend: Backend, array: Array) -> None:
+    """Note that a user gets a Tensor's raw array, and may write into it.
 
-    Parameters
-    ----------
-    backend : Backend
-        The array's.
-    array : array
-        The array.
-    holders : int
-        How many references to it the caller knows of. Without any others, no rule has kept it, and
-        nothing needs to be done.
+    If nobody but the Tensor holds it, no rule has kept it, and nothing needs to be done.
     """
     memory = backend.memory(array)
     if memory is None or not backend.reads_values:  # on a GPU it would stop the queue
         return
     whole = backend.whole(array)
-    spare = holders + 2 + (whole is array)  # this function's, getrefcount's own, and `whole`
+    spare = 3 + (whole is array)  # the Tensor's, this function's, getrefcount's own, and `whole`
     if backend.counts_holders and getrefcount(array) <= spare and getrefcount(whole) <= spare:
         return
     number = latest.number = next_number()

@@ -9,7 +9,7 @@ from typing import Any
 
 import array_api_compat
 
-from agrad.backends.generic import Array, Backend, Bound
+from agrad.backends.generic import Array, Backend, Bound, has_integers
 from agrad.backends.numpy import CPU, default_rng, is_number
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "default_backend",
     "default_rng",
     "get_default_device",
+    "has_integers",
     "is_array",
     "is_number",
     "known_devices",

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
 
-__all__ = ["Backend", "Bound"]
+__all__ = ["Backend", "Bound", "has_integers"]
 
 Array = Any  # a raw array of whichever library
 _CREATION = frozenset(("arange", "empty", "eye", "full", "linspace", "ones", "zeros"))
@@ -285,6 +285,11 @@ def _full_key(key: Any) -> Any:
     """Return an index that names all axes, as the standard wants it."""
     keys = key if isinstance(key, tuple) else (key,)
     return (*keys, ...) if {_kind(each) for each in keys} <= {"all", "other"} else key
+
+
+def has_integers(key: Any) -> bool:
+    """Return whether an index has arrays of integers: only these can name a cell several times."""
+    return any(_kind(each) == "integers" for each in (key if isinstance(key, tuple) else (key,)))
 
 
 def _kind(key: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from agrad.backends.generic import Array, Backend
+from agrad.backends.generic import Array, Backend, has_integers
 from agrad.backends.special import Special, scipy_special
 
 __all__ = ["CPU", "NumPyBackend", "to_numpy"]
@@ -152,7 +152,7 @@ class NumPyBackend(Backend):
 
     def scatter_add(self, values: Array, key: Any, shape: tuple[int, ...]) -> Array:
         result = np.zeros(shape, dtype=values.dtype)
-        if _may_repeat(key):
+        if has_integers(key):
             np.add.at(result, key, values)
         else:
             result[key] = values
@@ -225,12 +225,6 @@ NumPyBackend.kernels = {
     "nll": _nll,
     "nll.z": _nll_z,
 }
-
-
-def _may_repeat(key: Any) -> bool:
-    """Whether an index can name a cell twice: only arrays of integers can."""
-    keys = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(each, np.ndarray) and each.dtype != bool for each in keys)
 
 
 def to_numpy(array: Any) -> Array:

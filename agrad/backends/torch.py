@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import Any
 
-from agrad.backends.generic import Array, Backend
+from agrad.backends.generic import Array, Backend, has_integers
 from agrad.backends.special import Special
 
 __all__ = ["TorchBackend"]
@@ -83,7 +83,7 @@ class TorchBackend(Backend):
         if self.memory(value) == self.memory(target):  # PyTorch would read what it has just written
             value = value.clone()
         axes, key = self._forwards(target.shape, key)
-        if axes or _has_integers(key):
+        if axes or has_integers(key):
             return target.copy_(self._assigned_last(target, axes, key, value))
         target[key] = value
         return target
@@ -194,9 +194,3 @@ def _axes_of(key: Any, mask: Any) -> int:
     if key is None or key is ...:
         return 0
     return key.ndim if hasattr(key, "dtype") and key.dtype == mask else 1
-
-
-def _has_integers(key: Any) -> bool:
-    """Return whether an index has arrays of integers, which can name a cell several times."""
-    keys = key if isinstance(key, tuple) else (key,)
-    return any(hasattr(each, "dtype") and str(each.dtype) != "torch.bool" for each in keys)

@@ -18,10 +18,9 @@ from agrad.autograd import (
     is_grad_enabled,
     record,
 )
-from agrad.backends import Array, Backend
-from agrad.dtypes import dtype
+from agrad.backends import Array, Backend, has_integers
 from agrad.ops.creation import asarray
-from agrad.ops.data_types import astype
+from agrad.ops.data_types import astype, conjugate
 from agrad.ops.indexing import raw_key
 from agrad.typing import Shape, TensorLike
 from agrad.writes import note_write
@@ -85,11 +84,8 @@ def _prepare(x: "Tensor", key: Any, value: TensorLike) -> "tuple[Tensor, Any, Ar
     """Return what is to be assigned, as a Tensor, and where, and which of several values counts."""
     value = _of_dtype(x, value)
     key = raw_key(key, x._backend)
-    keys = key if isinstance(key, tuple) else (key,)
-    repeats = value.requires_grad and any(
-        hasattr(each, "dtype") and str(each.dtype).rpartition(".")[2] != "bool" for each in keys
-    )
-    return value, key, x._backend.call(_winners, key, x.shape) if repeats else None
+    may_repeat = value.requires_grad and has_integers(key)
+    return value, key, x._backend.call(_winners, key, x.shape) if may_repeat else None
 
 
 def _of_dtype(x: "Tensor", value: TensorLike) -> "Tensor":
@@ -189,12 +185,13 @@ class _Family:
         """Give a Tensor the array and, if the change is recorded, the node of another."""
         if not self.recorded:
             note_write(tensor)
+            tensor._data = new._data
+            return
         tensor._data = new._data
-        if self.recorded:
-            old, tensor._node = tensor._node, new._node
-            if isinstance(old, Node) and old.retained is not None and isinstance(new._node, Node):
-                old.retained = None
-                new._node.retain(tensor)
+        old, tensor._node = tensor._node, new._node
+        if isinstance(old, Node) and old.retained is not None and isinstance(new._node, Node):
+            old.retained = None
+            new._node.retain(tensor)
 
     def _renew_views(self) -> None:
         """Make all views anew from what the root has become."""
@@ -246,7 +243,7 @@ class _View(NamedTuple):
     def put(self, xp: Any, part: Any) -> Any:
         """Return zeros with a part in its place: the gradient of taking it."""
         rule: Any = self.primitive.rules[0]
-        return _conj(xp, rule(xp, _conj(xp, part), *self.saved))
+        return conjugate(xp, rule(xp, conjugate(xp, part), *self.saved))
 
     def replace(self, xp: Any, x: Any, part: Any) -> Any:
         """Return x with another part in its place."""
@@ -259,14 +256,10 @@ class _View(NamedTuple):
         return self.replace(xp, x, xp.zeros_like(self.take(xp, x)))
 
 
-def _conj(xp: Any, x: Any) -> Any:
-    return xp.conj(x) if dtype(x.dtype).is_complex else x
-
-
 _REPLACE_PART = Primitive(
     "setitem",
     lambda xp, x, part, view: view.replace(xp, x, part),
     # Rules work with conjugates, which matters for the imaginary part.
-    x=lambda xp, g, view: _conj(xp, view.keep(xp, _conj(xp, g))),
-    part=lambda xp, g, view: _conj(xp, view.take(xp, _conj(xp, g))),
+    x=lambda xp, g, view: conjugate(xp, view.keep(xp, conjugate(xp, g))),
+    part=lambda xp, g, view: conjugate(xp, view.take(xp, conjugate(xp, g))),
 )

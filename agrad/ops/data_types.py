@@ -49,6 +49,11 @@ def _numbers(data: Any) -> Any:
     return data
 
 
+def conjugate(xp: Any, x: Any) -> Any:
+    """Return the complex conjugate, for rules: real arrays are their own, without a copy."""
+    return xp.conj(x) if as_dtype(x.dtype).is_complex else x
+
+
 def as_tensor(x: TensorLike) -> "Tensor":
     """Return a Tensor as it is, and a Tensor of anything else."""
     return cast("Tensor", x) if isinstance(x, Variable) else wrap(*to_array(x, None, None, None))

@@ -9,8 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, record, record_view
-from agrad.dtypes import dtype
-from agrad.ops.data_types import as_tensor
+from agrad.ops.data_types import as_tensor, conjugate
 from agrad.ops.searching import where
 from agrad.typing import TensorLike
 
@@ -302,12 +301,7 @@ def positive(x: TensorLike, /) -> "Tensor":
     return record(_POSITIVE, (x,))
 
 
-def _abs_x(xp: Any, g: Any, x: Any) -> Any:
-    sign = xp.sign(x)
-    return g * (xp.conj(sign) if dtype(sign.dtype).is_complex else sign)
-
-
-_ABS = Primitive("abs", x=_abs_x)
+_ABS = Primitive("abs", x=lambda xp, g, x: g * conjugate(xp, xp.sign(x)))
 
 
 def abs(x: TensorLike, /) -> "Tensor":

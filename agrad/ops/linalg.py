@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from agrad.autograd import Primitive, Variable, is_grad_enabled, record, record_view
 from agrad.dtypes import dtype as as_dtype
 from agrad.ops.creation import asarray, ones_like, tril, triu
-from agrad.ops.data_types import as_floating
+from agrad.ops.data_types import as_floating, conjugate
 from agrad.ops.elementwise import abs, conj, greater, multiply, real, subtract
 from agrad.ops.manipulation import (
     moveaxis,
@@ -440,7 +440,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, ord: float) -> 
     g, norm = _keep_axes(xp, g, x.shape, axis), _keep_axes(xp, out, x.shape, axis)
     if ord == 0:
         return g * xp.zeros_like(x)
-    direction = _conj(xp, xp.sign(x))
+    direction = conjugate(xp, xp.sign(x))
     if ord == 1:
         return g * direction
     size = xp.abs(x)
@@ -452,7 +452,7 @@ def _vector_norm_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, ord: float) -> 
     norm = xp.where(zero, xp.ones_like(norm), norm)
     g = xp.where(zero, xp.zeros_like(g), g / norm)
     if ord == 2:
-        return g * _conj(xp, x)
+        return g * conjugate(xp, x)
     # d norm / d|x| = (|x| / norm)**(ord - 1); where x is 0, so is the direction
     size = xp.where(size == 0, xp.ones_like(size), size)
     return g * norm * (size / norm) ** (ord - 1) * direction
@@ -569,10 +569,6 @@ def matrix_norm(
 # Small pieces that the rules below share ---------------------------------------------------------
 
 
-def _conj(xp: Any, x: Any) -> Any:
-    return xp.conj(x) if as_dtype(x.dtype).is_complex else x
-
-
 def _real(xp: Any, x: Any) -> Any:
     return xp.real(x) if as_dtype(x.dtype).is_complex else x
 
@@ -583,7 +579,7 @@ def _t(xp: Any, x: Any) -> Any:
 
 def _h(xp: Any, x: Any) -> Any:
     """Return the conjugate transpose."""
-    return _conj(xp, xp.matrix_transpose(x))
+    return conjugate(xp, xp.matrix_transpose(x))
 
 
 def _eye_like(xp: Any, x: Any) -> Any:
@@ -757,7 +753,7 @@ def _cofactors(xp: Any, x: Any) -> Any:
     u, s, vh = xp.linalg.svd(x, full_matrices=False)
     turn = xp.linalg.det(u) * xp.linalg.det(vh)
     middle = turn[..., None, None] * _products_of_others(xp, s)[..., None, :]
-    return xp.matmul(_conj(xp, u) * middle, _conj(xp, vh))
+    return xp.matmul(conjugate(xp, u) * middle, conjugate(xp, vh))
 
 
 def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
@@ -779,7 +775,7 @@ def _cofactors_x(xp: Any, g: Any, x: Any) -> Any:
     c = turn[..., None, None] * xp.matmul(_h(xp, u), xp.matmul(g, _h(xp, vh)))
     on_diagonal = xp.sum(p * xp.linalg.diagonal(c)[..., None, :], axis=-1)[..., None]
     e = _eye_like(xp, c) * on_diagonal - p * _t(xp, c)
-    return xp.matmul(_conj(xp, u), xp.matmul(e, _conj(xp, vh)))
+    return xp.matmul(conjugate(xp, u), xp.matmul(e, conjugate(xp, vh)))
 
 
 _COFACTORS = Primitive("cofactors", _cofactors, x=_cofactors_x)
@@ -879,12 +875,12 @@ def slogdet(x: TensorLike, /) -> SlogdetResult:
 def _pinv_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
     # G. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares
     # problems whose variables separate", 1973, equation 4.12
-    g, p = _conj(xp, g), out
+    g, p = conjugate(xp, g), out
     ph, gh = _h(xp, p), _h(xp, g)
     left = xp.matmul(xp.matmul(gh, p), ph)
     right = xp.matmul(xp.matmul(ph, p), gh)
     result = left - xp.matmul(x, xp.matmul(p, left)) + right - xp.matmul(xp.matmul(right, p), x)
-    return _conj(xp, result - xp.matmul(xp.matmul(ph, g), ph))
+    return conjugate(xp, result - xp.matmul(xp.matmul(ph, g), ph))
 
 
 _PINV = Primitive("pinv", lambda xp, x, rtol: xp.linalg.pinv(x, rtol=rtol), x=_pinv_x, rtol=None)
@@ -1024,7 +1020,7 @@ def _qr_x(xp: Any, g: Any, out: Any, x_shape: tuple[int, ...], mode: str) -> Any
         )
     shapes = _qr_shapes(x_shape, mode)
     q, r = _unpack(xp.reshape, out, *shapes)
-    gq, gr = _unpack(xp.reshape, _conj(xp, g), *shapes)
+    gq, gr = _unpack(xp.reshape, conjugate(xp, g), *shapes)
     if rows < columns:  # x = [y | z] with a square y = q r, and beside r stands conj(q).T z
         g_rest = gr[..., :, rows:]
         gq = gq + xp.matmul(xp.matmul(q, r[..., :, rows:]), _h(xp, g_rest))
@@ -1035,7 +1031,7 @@ def _qr_x(xp: Any, g: Any, out: Any, x_shape: tuple[int, ...], mode: str) -> Any
     result = _h(xp, xp.linalg.solve(r, _h(xp, gq + xp.matmul(q, m))))
     if rows < columns:
         result = xp.concat([result, xp.matmul(q, g_rest)], axis=-1)
-    return _conj(xp, result)
+    return conjugate(xp, result)
 
 
 _QR = Primitive("qr", lambda xp, x, mode: _pack(xp, *xp.linalg.qr(x, mode=mode)), x=_qr_x)
@@ -1112,12 +1108,12 @@ def _eigh_x(xp: Any, g: Any, out: Any, x_shape: tuple[int, ...]) -> Any:
     # section 3.1. If only the values are used, gq is 0 and equal values do no harm.
     shapes = _eigen_shapes(x_shape[-1])
     w, q = _unpack(xp.reshape, out, *shapes)
-    gw, gq = _unpack(xp.reshape, _conj(xp, g), *shapes)
+    gw, gq = _unpack(xp.reshape, conjugate(xp, g), *shapes)
     m = xp.matmul(_h(xp, q), gq)
     m = _off_diagonal(xp, m - _h(xp, m)) / 2
     m = _over(xp, m, _differences(_real(xp, w)[..., 0, :]))
     result = xp.matmul(xp.matmul(q, m) + q * _real(xp, gw), _h(xp, q))
-    return _conj(xp, result)
+    return conjugate(xp, result)
 
 
 _EIGH = Primitive("eigh", _eigh, x=_eigh_x)
@@ -1206,14 +1202,14 @@ def _eig_x(xp: Any, g: Any, out: Any, x_shape: tuple[int, ...]) -> Any:
     # and equal values do no harm.
     shapes = _eigen_shapes(x_shape[-1])
     w, v = _unpack(xp.reshape, out, *shapes)
-    gw, gv = _unpack(xp.reshape, _conj(xp, g), *shapes)
+    gw, gv = _unpack(xp.reshape, conjugate(xp, g), *shapes)
     vh = _h(xp, v)
     m = xp.matmul(vh, gv)
     # The vectors keep their length 1: what of gv lies along them is taken off
     along = xp.real(xp.linalg.diagonal(m))[..., None, :]
     m = _off_diagonal(xp, m - xp.matmul(vh, v) * along)
     m = _over(xp, m, xp.conj(_differences(w[..., 0, :])))
-    return _conj(xp, xp.linalg.solve(vh, xp.matmul(m, vh) + _t(xp, gw) * vh))
+    return conjugate(xp, xp.linalg.solve(vh, xp.matmul(m, vh) + _t(xp, gw) * vh))
 
 
 _EIG = Primitive("eig", _eig, x=_eig_x)
@@ -1312,7 +1308,7 @@ def _svd_x(xp: Any, g: Any, out: Any, x_shape: tuple[int, ...], full_matrices: b
     k = rows if rows < columns else columns
     shapes = _svd_shapes(x_shape, full_matrices)
     u, s, vh = _unpack(xp.reshape, out, *shapes)
-    gu, gs, gvh = _unpack(xp.reshape, _conj(xp, g), *shapes)
+    gu, gs, gvh = _unpack(xp.reshape, conjugate(xp, g), *shapes)
     # The vectors beyond the first k are arbitrary: what asks for their gradient gets none
     u, gu, vh, gv = u[..., :, :k], gu[..., :, :k], vh[..., :k, :], _h(xp, gvh[..., :k, :])
     s, uh, v = _real(xp, s), _h(xp, u), _h(xp, vh)
@@ -1333,7 +1329,7 @@ def _svd_x(xp: Any, g: Any, out: Any, x_shape: tuple[int, ...], full_matrices: b
     if columns > k:
         beyond = _over(xp, gv - xp.matmul(v, mv), s)
         result = result + xp.matmul(u, _h(xp, beyond))
-    return _conj(xp, result)
+    return conjugate(xp, result)
 
 
 _SVD = Primitive("svd", _svd, x=_svd_x)

@@ -4,9 +4,8 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agrad.autograd import Primitive, record
-from agrad.dtypes import dtype as as_dtype
 from agrad.ops.creation import asarray, full
-from agrad.ops.data_types import astype
+from agrad.ops.data_types import astype, conjugate
 from agrad.ops.manipulation import concat
 from agrad.typing import DTypeLike, Shape, TensorLike
 
@@ -114,9 +113,8 @@ def _var_x(xp: Any, g: Any, x: Any, axis: Axis, correction: float) -> Any:
     degrees = _count(x.shape, axis) - correction
     degrees = degrees if degrees > 0 else 0
     deviation = x - xp.mean(x, axis=axis, keepdims=True)
-    if as_dtype(x.dtype).is_complex:  # of sum(abs(x - mean)**2)
-        deviation = xp.conj(deviation)
-    return _keep_axes(xp, g, x.shape, axis) * (2 * deviation) / degrees
+    slope = 2 * conjugate(xp, deviation)  # of abs(x - mean)**2, for complex numbers
+    return _keep_axes(xp, g, x.shape, axis) * slope / degrees
 
 
 _VAR = Primitive("var", x=_var_x)
