@@ -140,13 +140,12 @@ def changed_since(number: int, backend: Backend, array: Array) -> bool:
     memory = backend.memory(array)
     if _written.get(memory, -1) > number:
         return True
-    # As it was when it was first handed out since then
     handed = _handed.get(memory)
     if handed is None:
         return False
-    whole = backend.whole(array)
+    # As it was when it was first handed out since then
     first = next((digest for n, digest in handed.sums if n > number), None)
-    return first is not None and handed.is_of(whole) and first != checksum(backend, whole)
+    return first is not None and first != checksum(backend, backend.whole(array))
 
 
 def checksum(backend: Backend, array: Array) -> int:

@@ -461,13 +461,15 @@ def test_whichever_way_a_user_writes_into_the_memory_it_is_noticed(library):
             out.backward()
 
 
-def test_a_step_is_noticed_though_the_parameter_gets_another_array_then():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_step_is_noticed_though_the_parameter_gets_another_array_then(dtype):
     p = ag.Parameter([1.0, 2.0])
     x = ag.Tensor([3.0, 4.0], requires_grad=True)
     out = ag.sum(p * x)
     p.grad = ag.ones_like(p)
-    ag.optim.SGD([p], lr=0.1).step()
-    p.data = np.zeros(2, dtype=np.float32)
+    optimizer = ag.optim.SGD([p], lr=0.1)
+    optimizer.step()
+    p.data = np.zeros(2, dtype=dtype)
     with pytest.raises(RuntimeError, match="changed in place"):
         out.backward()
 
@@ -501,6 +503,16 @@ def test_no_pile_grows_where_an_array_is_written_to_again_and_again():
         t.data[0] += 1
     assert held[0] == 101.0
     assert len(writes._handed[t._backend.memory(t.data)].sums) == 1
+
+
+def test_checksums_of_memory_that_is_gone_are_forgotten():
+    t, gone = ag.Tensor([1.0, 2.0]), np.zeros(2)
+    memory = t._backend.memory(t.data)
+    writes._handed[memory] = writes._Handed(t._backend, gone)
+    writes._handed[memory].sums += [(number, 0) for number in range(5)]
+    held = t.data
+    assert t.data is held
+    assert len(writes._handed[memory].sums) == 1
 
 
 def test_what_moved_to_another_library_does_not_change_with_where_it_came_from():
@@ -574,3 +586,13 @@ def test_a_tensor_that_got_another_array_is_no_view_any_more():
     y.data = np.ones((2, 1))
     row[...] = x + 1
     assert (y.tolist(), row.tolist()) == ([[1.0], [1.0]], [2.0])
+
+
+def test_gradients_with_a_graph_are_no_views_of_each_other(backend):
+    x = backend.tensor([[1.0], [2.0]], requires_grad=True)
+    z = backend.tensor([[3.0, 4.0]], requires_grad=True)
+    seed = backend.tensor([1.0, 1.0])
+    (ag.reshape(x, (2,)) + ag.reshape(z, (2,))).backward(seed, create_graph=True)
+    with ag.no_grad():
+        x.grad *= 5
+    assert (z.grad.tolist(), seed.tolist()) == ([[1.0, 1.0]], [1.0, 1.0])
