@@ -16,6 +16,7 @@ from agrad import (
 )
 from agrad.autograd import enable_grad, is_grad_enabled, no_grad
 from agrad.backends import get_default_device, set_default_device
+from agrad.compile import compile
 from agrad.dtypes import *
 from agrad.ops import *
 from agrad.random import manual_seed
@@ -29,6 +30,7 @@ __all__ = [
     "Parameter",
     "Tensor",
     "backends",
+    "compile",
     "data",
     "dtypes",
     "enable_grad",

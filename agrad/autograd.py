@@ -17,10 +17,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from functools import partial
 from heapq import heappop, heappush
+from sys import getrefcount
 from types import FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
-from agrad.backends import Array, Backend, backend_of, default_backend, is_array, is_number
+from agrad.backends import (
+    Array,
+    Backend,
+    TracedNumber,
+    backend_of,
+    default_backend,
+    is_array,
+    is_number,
+    recording,
+)
 from agrad.dtypes import dtype as as_dtype
 from agrad.writes import changed_since, latest, next_number
 
@@ -239,7 +249,9 @@ class Variable:
     _data: Array
     _backend: Backend
     _node: Node | Leaf | None  # a Leaf or a Node if and only if it requires a gradient
-    _grad: "Tensor | None"
+    # None; or the raw gradient that `backward` left, its memory nobody else's, as a rule gave it
+    # (see `run_backward`); or a Tensor, once somebody has read `grad` or assigned one
+    _grad: Any
     # Only views have the one and Tensors with views the other, so that no result pays for them
     _origin: "Origin"
     _views: "list[weakref.ref[Variable]]"
@@ -255,7 +267,7 @@ def wrap(data: Array, backend: Backend, node: Node | Leaf | None = None) -> "Ten
     tensor._backend = backend
     tensor._node = node
     tensor._grad = None
-    return cast("Tensor", tensor)
+    return tensor  # type: ignore[return-value]
 
 
 # Recording --------------------------------------------------------------------------------------
@@ -382,6 +394,8 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
     TypeError
         If an input is neither a Tensor, nor an array, nor a number.
     """
+    if recording.tape is not None:
+        inputs = recording.tape.lift(inputs)
     backend: Backend | None = None
     arrays: list[Array] = []
     parents: list[tuple[int, Node | Leaf]] = []  # of the inputs that require a gradient
@@ -470,7 +484,7 @@ def record_view(primitive: Primitive, x: Any, **options: Any) -> "Tensor":
     return out
 
 
-_NUMBERS = frozenset((bool, int, float, complex))
+_NUMBERS = frozenset((bool, int, float, complex, TracedNumber))
 
 
 def _backend_of_raw(
@@ -542,6 +556,10 @@ def run_backward(
 
     The leaves' ``grad`` are written at the very end: an error on the way leaves them as they were.
 
+    What a rule returns may be something that only its backend knows, such as a product that isn't
+    multiplied out yet: it has a shape and a data type and can be added to, and `Backend.normalize`
+    makes an array of it, where it goes on to a rule, a hook or a user.
+
     Gradients of complex Tensors are PyTorch's, dL/dRe + i dL/dIm, where users see them. On the way
     their conjugates travel, for which the rule of every holomorphic function is the one that real
     numbers have: dL = Re(g dz) gives ``g * x2`` for ``x1 * x2``, without a conjugate.
@@ -556,11 +574,14 @@ def run_backward(
     arrived: list[tuple[Variable, Any]] = []
     shared = {id(gradient)}  # arrays that someone else may hold
     found: dict[Node | Leaf, Any] = dict.fromkeys(wanted or ())
-    oldest = min((node.index for node in found), default=0)  # what is older isn't made from these
+    # What is older than the first of those wanted isn't made from them
+    oldest = min(node.index for node in found) if found else 0
 
     while waiting:
         node = heappop(waiting)[1]
         g = gradients.pop(node)
+        if over is None and type(g) is not node.backend.array_type:
+            g = node.backend.normalize(g)
         if node.hooks is not None:
             g = _run_hooks(node, g, over)
             shared.add(id(g))
@@ -627,7 +648,7 @@ def run_backward(
             if over is not None:
                 tensor._grad = _sum_of_own_tensors(tensor, g, shared, over)
             else:
-                tensor._grad = wrap(_sum_of_own(tensor, g, shared), tensor._backend)
+                tensor._grad = _sum_of_own(tensor, g, shared)
     return found
 
 
@@ -655,7 +676,8 @@ def _fit(g: Any, node: Node | Leaf, over: Any) -> Any:
     """Bring a gradient to the shape and data type of what it is the gradient of."""
     if over is not None:
         return _sum_to(over, g, node.shape, node.dtype)
-    return node.backend.call(_sum_to, g, node.shape, node.dtype)
+    backend = node.backend
+    return backend.call(_sum_to, backend.normalize(g), node.shape, node.dtype)
 
 
 def _sum_to(xp: Any, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -709,6 +731,8 @@ def _check_unchanged(node: Node, edges: Sequence[Edge]) -> None:
 def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
     """Show a gradient to the hooks of its Tensor; what one returns takes its place."""
     assert node.hooks is not None
+    if over is None:
+        g = node.backend.normalize(g)
     for hook in tuple(node.hooks.values()):
         seen = _conjugate(g, node, over)
         given = seen if over is not None else wrap(node.backend.normalize(seen), node.backend)
@@ -729,23 +753,38 @@ def _run_hooks(node: Node | Leaf, g: Any, over: Any) -> Any:
     return g
 
 
-def _sum_of_own(tensor: Variable, g: Array, shared: set[int]) -> Array:
+def _sum_of_own(tensor: Variable, g: Any, shared: set[int]) -> Any:
     """Add a gradient to what a Tensor's ``grad`` has; the memory is nobody else's."""
-    backend = tensor._backend
-    if tensor._grad is not None:
-        g = backend.call(_plus, tensor._grad._data, g)
-    elif id(g) in shared:
-        g = backend.asarray(g, copy=True)
-    else:
+    backend, old = tensor._backend, tensor._grad
+    if old is None:
+        if id(g) in shared:
+            return backend.asarray(g, copy=True)
         shared.add(id(g))
-        g = backend.own(g)
-    return g if type(g) is backend.array_type else backend.normalize(g)
+        return backend.own(g)
+    if isinstance(old, Variable):
+        old = old._data  # somebody has it, so it stays as it is
+    # `grad`, this function and getrefcount hold it; more than these would be views of its memory
+    elif backend.counts_holders and getrefcount(old) <= 3:
+        return backend.axpy(1, g, backend.normalize(old))
+    return backend.normalize(backend.call(_plus, old, g))
+
+
+def grad_of(tensor: Variable) -> "Tensor | None":
+    """Return a Tensor's gradient as a Tensor, the same each time."""
+    if tensor._grad is None or isinstance(tensor._grad, Variable):
+        return cast("Tensor | None", tensor._grad)
+    with _delivery:
+        if not isinstance(tensor._grad, Variable):  # nor has another thread wrapped it just now
+            tensor._grad = wrap(tensor._backend.normalize(tensor._grad), tensor._backend)
+        return cast("Tensor", tensor._grad)
 
 
 def _sum_of_own_tensors(tensor: Variable, g: "Tensor", shared: set[int], over: Any) -> "Tensor":
     """Do the same with gradients that have a graph."""
     if tensor._grad is not None:
-        return tensor._grad + g
+        if not isinstance(tensor._grad, Variable):
+            tensor._grad = wrap(tensor._backend.normalize(tensor._grad), tensor._backend)
+        return cast("Tensor", tensor._grad + g)
     if id(g) in shared or hasattr(g, "_origin") or g._backend.own(g._data) is not g._data:
         return cast("Tensor", over.positive(g))
     shared.add(id(g))

@@ -1,9 +1,11 @@
 """Random numbers, the same on every device: drawn on the host, then moved."""
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from agrad.backends import backend_for, default_rng, get_default_device
+from agrad.autograd import wrap
+from agrad.backends import CPU, Array, Backend, backend_for, default_backend, default_rng
 from agrad.dtypes import get_default_dtype
 from agrad.tensor import Tensor
 from agrad.typing import DTypeLike, Shape
@@ -121,7 +123,7 @@ class Generator:
         >>> x.shape, x.dtype, bool((abs(x) <= 1).all())
         ((2, 3), agrad.float32, True)
         """
-        return _place(self._rng.uniform(low, high, shape), dtype, device)
+        return _place(lambda: self._rng.uniform(low, high, shape), dtype, device)
 
     def normal(
         self,
@@ -156,7 +158,7 @@ class Generator:
         >>> ag.random.Generator(0).normal(0, 1, (2, 3)).shape
         (2, 3)
         """
-        return _place(self._rng.normal(mean, std, shape), dtype, device)
+        return _place(lambda: self._rng.normal(mean, std, shape), dtype, device)
 
     def permutation(self, n: int, *, device: str | None = None) -> Tensor:
         """Return the integers from 0 to n - 1 in random order.
@@ -179,13 +181,18 @@ class Generator:
         >>> sorted(ag.random.Generator(0).permutation(4).tolist())
         [0, 1, 2, 3]
         """
-        return Tensor(self._rng.permutation(n), device=device or get_default_device())
+        return _place(lambda: self._rng.permutation(n), "int64", device)
 
 
-def _place(host: "numpy.ndarray", dtype: DTypeLike, device: str | None) -> Tensor:
-    """Cast on the host, so that every device gets the same bits, then move."""
+def _place(draw: "Callable[[], numpy.ndarray]", dtype: DTypeLike, device: str | None) -> Tensor:
+    """Draw and cast on the host, so that every device gets the same bits, then move."""
     wanted = get_default_dtype() if dtype is None else dtype
-    return Tensor(backend_for("cpu").asarray(host), dtype=wanted).to(device or get_default_device())
+    target = default_backend() if device is None else backend_for(device)
+
+    def drawn(xp: Backend) -> Array:
+        return xp.from_host(CPU.astype(CPU.asarray(draw()), CPU.dtype(wanted)))
+
+    return wrap(target.draw(drawn), target)
 
 
 #: The generator of all that isn't given one of its own

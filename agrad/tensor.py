@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, NoReturn, Self
 
 from agrad import dtypes, ops
-from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, run_backward, wrap
+from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, grad_of, run_backward, wrap
 from agrad.backends import Array, Backend, backend_for, backend_of, numpy_functions
 from agrad.ops.assignment import assign, update
 from agrad.ops.data_types import to_array
@@ -113,12 +113,13 @@ class Tensor(Variable):
                 f"{dtypes.dtype(array.dtype)!r}"
             )
         settle()
+        grad = self.grad
         self._data, self._backend = array, backend
         if isinstance(old, Leaf):
             self._node = Leaf(self)
             self._node.hooks = old.hooks
-        if self._grad is not None:
-            self._grad = self._grad.detach().to(backend).to(array.dtype)
+        if grad is not None:
+            self._grad = grad.detach().to(backend).to(array.dtype)
 
     @property
     def shape(self) -> Shape:
@@ -175,7 +176,7 @@ class Tensor(Variable):
     @property
     def grad(self) -> "Tensor | None":
         """The gradient that `backward` left, of this Tensor's shape, data type and device."""
-        return self._grad
+        return grad_of(self)
 
     @grad.setter
     def grad(self, value: "Tensor | None") -> None:

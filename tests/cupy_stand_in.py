@@ -24,12 +24,16 @@ Where CuPy lets a NumPy array through by accident (``cupy.sum(a)`` is ``a.sum()`
 the GPU unasked (``cupy.tril``), the stand-in refuses it: only ``array`` and its like, indices, and
 values assigned to indices take NumPy arrays.
 
-What it can't show: whether a kernel compiles, the GPU's own rounding (an `ElementwiseKernel` runs
-here statement by statement over whole arrays, in their dtypes), streams and asynchrony, the use of
-memory, speed, and whatever of CuPy is not named below.
+A `RawKernel` is compiled for the host and runs there, thread by thread; without g++ the test that
+comes to it is skipped.
+
+What it can't show: the GPU's own rounding (an `ElementwiseKernel` runs here statement by statement
+over whole arrays, in their dtypes), what threads that run at once do to each other, streams and
+asynchrony, the use of memory, speed, and whatever of CuPy is not named below.
 """
 
 import contextlib
+import ctypes
 import functools
 import importlib.machinery
 import inspect
@@ -45,6 +49,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+
+from tests import cuda_on_host
 
 __all__ = ["install", "installed", "uninstall"]
 
@@ -1444,7 +1450,46 @@ class Unavailable:
         pass
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError("the stand-in for CuPy runs no CUDA code but ElementwiseKernel")
+        raise NotImplementedError(
+            "the stand-in for CuPy runs ElementwiseKernel and RawKernel alone"
+        )
+
+
+class RawKernel:
+    """A kernel in CUDA's own language, compiled for the host: see `tests.cuda_on_host`."""
+
+    def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
+        self.code, self.name, self.options, self.__name__ = code, name, options, name
+
+    def __call__(self, grid: Any, block: Any, args: Any) -> None:
+        grid, block = (tuple(max(1, each) for each in dims) for dims in (grid, block))
+        cuda_on_host.launch(
+            self.code, self.options, self.name, grid, block, [_raw_argument(each) for each in args]
+        )
+
+
+def _raw_argument(value: Any) -> Any:
+    """Return a raw kernel's argument as it comes to the kernel: arrays are bare pointers."""
+    if value is None:
+        return ctypes.c_void_p(0)
+    if isinstance(value, ndarray):
+        return ctypes.c_void_p(_operand(value).ctypes.data)
+    if type(value) in (bool, int, float):
+        kinds: dict[type, Any] = {
+            bool: ctypes.c_bool,
+            int: ctypes.c_longlong,
+            float: ctypes.c_double,
+        }
+        return kinds[type(value)](value)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.size == 1):
+        return (ctypes.c_char * value.nbytes).from_buffer_copy(value.tobytes())
+    if isinstance(value, np.ndarray):
+        raise TypeError(
+            "You are trying to pass a numpy.ndarray of shape "
+            f"{value.shape} as a kernel parameter. Only numpy.ndarrays of size one can be passed "
+            "by value."
+        )
+    raise _unsupported(value)
 
 
 # Elementwise kernels -----------------------------------------------------------------------------
@@ -1867,7 +1912,8 @@ def _modules() -> dict[str, types.ModuleType]:
         "ndarray": ndarray,
         "ufunc": ufunc,
         "ElementwiseKernel": ElementwiseKernel,
-        **dict.fromkeys(("ReductionKernel", "RawKernel", "RawModule", "fuse"), Unavailable),
+        "RawKernel": RawKernel,
+        **dict.fromkeys(("ReductionKernel", "RawModule", "fuse"), Unavailable),
         "AxisError": np.exceptions.AxisError,
         "ComplexWarning": np.exceptions.ComplexWarning,
         "get_default_memory_pool": lambda: pool,
@@ -1934,8 +1980,10 @@ def _lacks(name: str) -> Any:
 
 # Putting it in CuPy's place ----------------------------------------------------------------------
 
+_OURS = ("agrad.backends.cupy", "agrad.backends.cuda_kernels")
+
 # What is CuPy, and what holds on to CuPy's classes from when it was imported
-_ROOTS = ("cupy", "cupyx", "cupy_backends", "array_api_compat.cupy", "agrad.backends.cupy")
+_ROOTS = ("cupy", "cupyx", "cupy_backends", "array_api_compat.cupy", *_OURS)
 
 _installed: list[tuple[_Driver, dict[str, types.ModuleType]]] = []  # what each install replaced
 

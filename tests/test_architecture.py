@@ -37,11 +37,12 @@ FLOORS = [
     ["writes"],
     ["autograd"],
     ["ops"],
-    ["fft", "linalg", "special", "tensor"],
+    ["fft", "linalg", "program", "special", "tensor"],
     ["random"],
     ["transforms"],
     ["nn", "optim", "data"],
-    ["models"],
+    ["guards", "models"],
+    ["compile"],
 ]
 
 

@@ -930,7 +930,7 @@ def test_what_the_stand_in_can_not_run_says_so(cp: Any) -> None:
         cp.ElementwiseKernel("raw T x", "T y", "y = x[0]")
     with pytest.raises(NotImplementedError):
         cp.ElementwiseKernel("T x", "T y", "y = f(x)", preamble="__device__ ...")
-    with pytest.raises(NotImplementedError):
+    with pytest.raises((NotImplementedError, RuntimeError)):  # where there is no compiler, or one
         cp.RawKernel("...", "name")((1,), (1,), (x,))
 
 

@@ -11,12 +11,17 @@ import array_api_compat
 
 from agrad.backends.generic import Array, Backend, Bound, has_integers
 from agrad.backends.numpy import CPU, default_rng, is_number
+from agrad.backends.recorder import Recorder, Tape, Traced, TracedNumber, recording
 
 __all__ = [
     "CPU",
     "Array",
     "Backend",
     "Bound",
+    "Recorder",
+    "Tape",
+    "Traced",
+    "TracedNumber",
     "backend_for",
     "backend_of",
     "backend_of_dlpack",
@@ -27,6 +32,7 @@ __all__ = [
     "is_array",
     "is_number",
     "known_devices",
+    "recording",
     "set_default_device",
 ]
 
@@ -51,6 +57,17 @@ def backend_of(array: Any) -> Backend:
     TypeError
         If it is not an array of a library that follows the standard.
     """
+    if type(array) is Traced:
+        return array.recorder
+    return _recorded(_backend_of(array))
+
+
+def _recorded(backend: Backend) -> Backend:
+    """Return what records a backend's calls while a step is recorded, else the backend."""
+    return backend if recording.tape is None else recording.tape.recorder(backend)
+
+
+def _backend_of(array: Any) -> Backend:
     if type(array) is CPU.array_type or array_api_compat.is_numpy_array(array):
         return CPU
     if not is_array(array):
@@ -89,8 +106,10 @@ def backend_for(device: str | Backend) -> Backend:
     RuntimeError
         If it is a GPU, and CuPy can't use it.
     """
-    if isinstance(device, Backend):
-        return device
+    return device if isinstance(device, Backend) else _recorded(_backend_for(device))
+
+
+def _backend_for(device: str) -> Backend:
     if device == "cpu":
         return CPU
     if isinstance(device, str):
@@ -108,7 +127,7 @@ def backend_for(device: str | Backend) -> Backend:
             if backend.name == device:
                 return backend
         if kind in _OPENERS:
-            return backend_of(_open(kind, index, device))
+            return _backend_of(_open(kind, index, device))
     known = ["'cpu'", "'cuda'", "'cuda:<number>'", *(repr(each.name) for each in _seen.values())]
     raise ValueError(
         f"there is no device {device!r}; known are {', '.join(known)}, and those of "
@@ -191,7 +210,7 @@ _default: Backend = CPU
 
 def default_backend() -> Backend:
     """Return the backend of the default device."""
-    return _default
+    return _recorded(_default)
 
 
 def set_default_device(device: str | Backend) -> None:
@@ -223,7 +242,7 @@ def set_default_device(device: str | Backend) -> None:
     >>> ag.set_default_device("cpu")
     """
     global _default
-    _default = backend_for(device)
+    _default = device if isinstance(device, Backend) else _backend_for(device)
 
 
 def get_default_device() -> str:

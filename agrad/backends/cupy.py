@@ -1,12 +1,13 @@
 """CuPy: the backend of the devices "cuda", "cuda:0", "cuda:1", ..."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cache, cached_property, wraps
 from typing import Any
 
 import array_api_compat.cupy
 import cupy
 
+from agrad.backends import cuda_kernels
 from agrad.backends.generic import Array, Backend
 from agrad.backends.special import Special
 
@@ -106,6 +107,34 @@ class CuPyBackend(Backend):
             _axpy()(alpha, x, y)
         return y
 
+    def axpy_all(self, alpha: float, xs: Sequence[Array], ys: Sequence[Array]) -> list[Array]:
+        with self.device:
+            for x, y in cuda_kernels.axpy_all(alpha, list(zip(xs, ys, strict=True))):
+                self.axpy(alpha, x, y)
+        return list(ys)
+
+    def momentum_all(
+        self,
+        momentum: float,
+        lr: float,
+        gs: Sequence[Array],
+        vs: Sequence[Array],
+        ps: Sequence[Array],
+    ) -> tuple[list[Array], list[Array]]:
+        with self.device:
+            left = cuda_kernels.momentum_all(momentum, lr, list(zip(gs, vs, ps, strict=True)))
+            if left:
+                super().momentum_all(momentum, lr, *zip(*left, strict=True))
+        return list(vs), list(ps)
+
+    def softmax(self, x: Array, axis: int = -1) -> Array:
+        kernel = cuda_kernels.has_rows(x, axis)
+        return cuda_kernels.softmax(x) if kernel else super().softmax(x, axis)
+
+    def log_softmax(self, x: Array, axis: int = -1) -> Array:
+        kernel = cuda_kernels.has_rows(x, axis)
+        return cuda_kernels.log_softmax(x) if kernel else super().log_softmax(x, axis)
+
     def getitem(self, x: Array, key: Any) -> Array:
         return x[key]
 
@@ -126,6 +155,37 @@ class CuPyBackend(Backend):
             with target.device:
                 return array.copy()  # cupy.asarray refuses views that have gaps
         return super().to_device(array, target)
+
+
+# Faster versions of functions that are written over the standard elsewhere ------------------------
+
+
+def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
+    out = cupy.matmul(x, W.T)
+    if out.dtype != b.dtype:
+        return out + b
+    out += b
+    return out
+
+
+def _relu_x(xp: Backend, g: Array, out: Array) -> Array:
+    return cuda_kernels.relu_x(g, out)
+
+
+def _nll(xp: Backend, z: Array, key: Any, scale: float | None) -> Array:
+    return cuda_kernels.nll(z, key, scale)
+
+
+def _nll_z(xp: Backend, g: Array, z: Array, key: Any, scale: float | None) -> Array:
+    return cuda_kernels.nll_z(g, z, key, scale)
+
+
+CuPyBackend.kernels = {
+    "affine_transform": _affine_transform,
+    "relu.x": _relu_x,
+    "nll": _nll,
+    "nll.z": _nll_z,
+}
 
 
 @cache

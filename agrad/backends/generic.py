@@ -7,13 +7,13 @@ that can do better has a file of its own next to this one.
 """
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
 
-__all__ = ["Backend", "Bound", "has_integers"]
+__all__ = ["Backend", "Bound", "has_integers", "has_masks"]
 
 Array = Any  # a raw array of whichever library
 _CREATION = frozenset(("arange", "empty", "eye", "full", "linspace", "ones", "zeros"))
@@ -61,6 +61,9 @@ class Backend:
 
     #: Whether `whole` gives the same object each time
     one_whole = False
+
+    #: Whether a recorded step calls `kernels`, rather than the functions that they are made of
+    records_kernels = True
 
     #: Faster versions of composite functions and of their rules, by name: "nll", "nll.z".
     kernels: ClassVar[dict[str, Callable[..., Array]]] = {}
@@ -120,6 +123,18 @@ class Backend:
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run ``function(xp, *args)`` on this backend's device."""
         return self.bind(function)(self, *args)
+
+    def check(self, function: Callable[..., None], *args: Any) -> None:
+        """Run ``function(xp, *args)``, which raises an error for wrong values in arrays.
+
+        On a GPU it isn't run, since looking at values would hold up the queue.
+        """
+        if self.reads_values:
+            function(self, *args)
+
+    def draw(self, function: Callable[..., Array]) -> Array:
+        """Run ``function(xp)``, which gives another array each time."""
+        return self.call(function)
 
     # Arrays in and out ---------------------------------------------------------------------
 
@@ -239,6 +254,30 @@ class Backend:
         """Return ``y + alpha * x``, written into `y` where agrad knows the library."""
         return self.asarray(y + alpha * x, dtype=y.dtype)
 
+    def axpy_all(self, alpha: float, xs: Sequence[Array], ys: Sequence[Array]) -> list[Array]:
+        """Do what `axpy` does for each x and y, such as all gradients and parameters."""
+        return [self.axpy(alpha, x, y) for x, y in zip(xs, ys, strict=True)]
+
+    def momentum_all(
+        self,
+        momentum: float,
+        lr: float,
+        gs: Sequence[Array],
+        vs: Sequence[Array],
+        ps: Sequence[Array],
+    ) -> tuple[list[Array], list[Array]]:
+        """Return ``v = momentum * v + g`` and ``p - lr * v`` for each g, velocity and parameter.
+
+        The velocities are written in place where the library allows it, the parameters as by
+        `axpy`.
+        """
+        new = []
+        for g, v in zip(gs, vs, strict=True):
+            v *= momentum
+            v += g
+            new.append(v)
+        return new, self.axpy_all(-lr, new, ps)
+
     def outer(self, x1: Array, x2: Array) -> Array:
         """Return the outer product of two vectors."""
         return x1[:, None] * x2[None, :]
@@ -290,6 +329,11 @@ def _full_key(key: Any) -> Any:
 def has_integers(key: Any) -> bool:
     """Return whether an index has arrays of integers: only these can name a cell several times."""
     return any(_kind(each) == "integers" for each in (key if isinstance(key, tuple) else (key,)))
+
+
+def has_masks(key: Any) -> bool:
+    """Return whether an index has arrays of bools: then the shape of the result depends on them."""
+    return any(_kind(each) == "mask" for each in (key if isinstance(key, tuple) else (key,)))
 
 
 def _kind(key: Any) -> str:

@@ -205,7 +205,7 @@ def cross_entropy(
     key = _class_key(z, target)
     scale = None
     if len(key) == 2 and reduction != "none":
-        scale = 1.0 if reduction == "sum" else 1 / (len(z) or math.nan)
+        scale = 1.0 if reduction == "sum" else 1 / (z._data.shape[0] or math.nan)
     return record(_NLL, (z,), key=key, scale=scale)
 
 
@@ -215,31 +215,31 @@ _REDUCTIONS = ("mean", "sum", "none")
 def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
     """Return the index that picks the right class's score of each example, checked."""
     shape, backend = z._data.shape, z._backend
-    if type(gold) is not int and not isinstance(gold, Tensor):
-        with suppress(TypeError):  # numpy.int64 and its like; not arrays of several
-            gold = operator.index(gold)
-    if type(gold) is int:
-        _check_shapes(shape, ())
-        _check_range(gold, gold, shape[-1])
-        return (gold,)
-
-    if isinstance(gold, (list, tuple)):
-        gold = asarray(gold, device=z.device)
-    classes = asarray(gold)
-    if not classes.dtype.is_integer:
-        raise ValueError(f"classes must be integers, got {classes.dtype!r}")
-    if classes._backend is not backend:
+    if not isinstance(gold, Tensor):
+        if type(gold) is not int:
+            with suppress(TypeError):  # numpy.int64 and its like; not arrays of several
+                gold = operator.index(gold)
+        if type(gold) is int:
+            _check_shapes(shape, ())
+            _check_range(gold, gold, shape[-1])
+            return (gold,)
+        gold = asarray(gold, device=z.device if isinstance(gold, (list, tuple)) else None)
+    if not gold.dtype.is_integer:
+        raise ValueError(f"classes must be integers, got {gold.dtype!r}")
+    if gold._backend is not backend:
         raise RuntimeError(
             f"cross_entropy: the scores are on {z.device!r} and the classes on "
-            f"{classes.device!r}; move them with .to({z.device!r})"
+            f"{gold.device!r}; move them with .to({z.device!r})"
         )
-    raw = classes._data
+    raw = gold._data
     _check_shapes(shape, raw.shape)
     if backend.reads_values:
         smallest, greatest = backend.bounds(raw)
         _check_range(smallest, greatest, shape[-1])
         if len(shape) == 1:
             return (greatest,)
+    else:
+        backend.check(_check_classes, raw, shape[-1])
     return (raw,) if len(shape) == 1 else (backend.call(_numbers_from_0, shape[0]), raw)
 
 
@@ -255,6 +255,11 @@ def _check_range(smallest: int, greatest: int, n: int) -> None:
     if smallest < 0 or greatest >= n:
         wrong = smallest if smallest < 0 else greatest
         raise ValueError(f"class {wrong} is out of range for scores of {n} classes")
+
+
+def _check_classes(xp: Any, classes: Any, n: int) -> None:
+    smallest, greatest = xp.bounds(classes)
+    _check_range(smallest, greatest, n)
 
 
 def _numbers_from_0(xp: Any, n: int) -> Any:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from numbers import Real
 
+from agrad.backends import Array, Backend
 from agrad.tensor import Parameter, Tensor
 from agrad.writes import Writer
 
@@ -57,7 +58,26 @@ class Optimizer(Writer):
 
     def step(self) -> None:
         """Change each parameter that has a gradient, in place where its library allows it."""
-        raise NotImplementedError
+        by_device: dict[Backend, tuple[list[Parameter], list[Array]]] = {}
+        for p in self.params:
+            g = p._grad
+            if g is not None:
+                here = by_device.get(p._backend)
+                if here is None:
+                    here = by_device[p._backend] = [], []
+                here[0].append(p)
+                here[1].append(g._data if isinstance(g, Tensor) else g)
+        for backend, (params, gradients) in by_device.items():
+            self._update(backend, params, gradients)
+        self._note_writes()
+
+    def _update(self, backend: Backend, params: list[Parameter], gradients: list[Array]) -> None:
+        """Change those parameters that are on one device, by their raw gradients.
+
+        These are as `run_backward` left them: for `Backend.axpy_all` and its kin, or to be made
+        arrays by `Backend.normalize`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define step()")
 
     def zero_grad(self) -> None:
         """Forget the gradients, before the next backward pass adds new ones."""

@@ -1,9 +1,8 @@
 """Stochastic gradient descent, in order of increasing complexity."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from agrad.backends import Array
+from agrad.backends import Array, Backend
 from agrad.optim.optimizer import Optimizer
 from agrad.tensor import Parameter, Tensor
 
@@ -31,12 +30,10 @@ class SGD(Optimizer):
     [0.0]
     """
 
-    def step(self) -> None:
-        """Take one step down the gradient."""
-        for p in self.params:
-            if p._grad is not None:
-                p._data = p._backend.axpy(-self.lr, p._grad._data, p._data)
-        self._note_writes()
+    def _update(self, backend: Backend, params: list[Parameter], gradients: list[Array]) -> None:
+        new = backend.axpy_all(-self.lr, gradients, [p._data for p in params])
+        for p, array in zip(params, new, strict=True):
+            p._data = array
 
 
 class MomentumSGD(Optimizer):
@@ -77,22 +74,18 @@ class MomentumSGD(Optimizer):
         if self.momentum >= 1:
             raise ValueError(f"MomentumSGD: momentum must be less than 1, got {momentum!r}")
 
-    def step(self) -> None:
-        """Take one step along the velocity."""
-        for p in self.params:
-            if p._grad is not None:
-                v = p.velocity
-                v._data = p._backend.call(_decay_and_add, v._data, self.momentum, p._grad._data)
-                p._data = p._backend.axpy(-self.lr, v._data, p._data)
-        self._note_writes()
+    def _update(self, backend: Backend, params: list[Parameter], gradients: list[Array]) -> None:
+        velocities = [p.velocity for p in params]
+        new_velocities, new = backend.momentum_all(
+            self.momentum,
+            self.lr,
+            gradients,
+            [v._data for v in velocities],
+            [p._data for p in params],
+        )
+        for p, v, velocity, array in zip(params, velocities, new_velocities, new, strict=True):
+            v._data, p._data = velocity, array
 
     def _written_tensors(self) -> Iterable[Tensor]:
         yield from self.params
         yield from (p._velocity for p in self.params if p._velocity is not None)
-
-
-def _decay_and_add(xp: Any, v: Array, momentum: float, g: Array) -> Array:
-    """Return ``momentum * v + g``, in place where the library allows it."""
-    v *= momentum
-    v += g
-    return v

@@ -110,6 +110,28 @@ def test_axpy_adds_a_multiple_in_place(shape, dtype, backend, own, plain):
         np.testing.assert_allclose(backend.numpy(result), y - 0.5 * x, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_updates_of_many_arrays_are_those_of_each(dtype, backend, own, plain):
+    shapes = [(3, 4), (), (0, 3), (4,)]
+    gs, vs, ps = ([RNG.normal(size=each).astype(dtype) for each in shapes] for _ in range(3))
+    for version in (own, plain):
+        g, v, p = ([backend.array(each) for each in some] for some in (gs, vs, ps))
+        moved = own.bind(version.axpy_all)(-0.5, g, p)
+        for result, old, step in zip(moved, ps, gs, strict=True):
+            assert backend.numpy(result).dtype == dtype
+            np.testing.assert_allclose(
+                backend.numpy(result), old - 0.5 * step, rtol=1e-5, atol=1e-6
+            )
+        g, v, p = ([backend.array(each) for each in some] for some in (gs, vs, ps))
+        velocities, moved = own.bind(version.momentum_all)(0.9, 0.1, g, v, p)
+        for i, fast in enumerate(0.9 * v + g for v, g in zip(vs, gs, strict=True)):
+            assert backend.numpy(moved[i]).dtype == dtype
+            np.testing.assert_allclose(backend.numpy(velocities[i]), fast, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(
+                backend.numpy(moved[i]), ps[i] - 0.1 * fast, rtol=1e-5, atol=1e-6
+            )
+
+
 @pytest.mark.parametrize(
     "value",
     [0.0, 3, np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(3, dtype=np.float32)],

@@ -1,0 +1,654 @@
+"""A recorder: a namespace that writes down the calls it is asked for, beside making them.
+
+It stands between agrad and an array library while `agrad.compile` records a step. Its arrays, of
+class `Traced`, each have a value and know the call that made them; so functions and rules, which
+are written over any namespace, leave behind the list of raw calls that a step makes.
+"""
+
+import math
+import operator
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from numbers import Real
+from pathlib import Path
+from typing import Any, NoReturn
+
+from agrad.backends.generic import Array, Backend, has_masks
+
+__all__ = ["Call", "Recorder", "Tape", "Traced", "TracedNumber", "recording", "refuse"]
+
+
+class _Recording(threading.local):
+    tape: "Tape | None" = None
+
+
+#: Its ``tape`` is what this thread's calls are written on, or None
+recording = _Recording()
+
+
+class Call:
+    """One call of a step: what was called, with what, and what came out.
+
+    Parameters
+    ----------
+    name : str
+        The function's name in the namespace: "add", "linalg.inv", "getitem".
+    function : callable
+        The library's own function, or a method of its backend.
+    args, kwargs
+        Its arguments, with Traced arrays and numbers among them.
+    effect : bool
+        Whether to make it even if nobody uses what it gives.
+    """
+
+    __slots__ = ("args", "effect", "function", "kwargs", "name", "out")
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        effect: bool = False,
+    ) -> None:
+        self.name = name
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.effect = effect
+        # What came out. Of several results it holds the tuple, and calls of "pick" take it apart.
+        self.out: Traced | TracedNumber | None = None
+
+    def inputs(self) -> "Iterator[Traced | TracedNumber]":
+        """Yield the arrays and numbers that it is made of."""
+        yield from traced_in((self.args, self.kwargs))
+
+
+class Tape:
+    """The calls of a step, in their order."""
+
+    busy = False  # whether a library's own code is running
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.pinned: set[Any] = set()  # the sources of numbers that the step needed to know
+        self._recorders: dict[Backend, Recorder] = {}
+
+    def recorder(self, backend: Backend) -> "Recorder":
+        """Return the backend that records what it makes another one do."""
+        if isinstance(backend, Recorder):
+            return backend
+        if backend not in self._recorders:
+            self._recorders[backend] = Recorder(backend, self)
+        return self._recorders[backend]
+
+    def lift(self, inputs: Any) -> Any:
+        """Return a function's arguments as ones that can be recorded."""
+        raise NotImplementedError
+
+    def run(self, recorder: "Recorder", call: Call) -> Any:
+        """Make a call and write it down, unless it gives the same in each run."""
+        self.busy = True
+        try:
+            out = call.function(*_values(call.args), **_values(call.kwargs))
+        finally:
+            self.busy = False
+        if not call.effect and all(each.is_constant for each in call.inputs()):
+            return recorder.traced(out, None)
+        self.calls.append(call)
+        return recorder.traced(out, call)
+
+
+def traced_in(value: Any) -> "Iterator[Traced | TracedNumber]":
+    """Yield the arrays and numbers that are traced, in nested tuples, lists and dicts."""
+    if isinstance(value, (Traced, TracedNumber)):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from traced_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from traced_in(each)
+
+
+def replace_traced(value: Any, function: Callable[[Any], Any]) -> Any:
+    """Return nested tuples, lists and dicts with another thing for each traced one."""
+    if isinstance(value, (Traced, TracedNumber)):
+        return function(value)
+    if isinstance(value, (tuple, list)):
+        parts = [replace_traced(each, function) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {key: replace_traced(each, function) for key, each in value.items()}
+    return value
+
+
+def _values(value: Any) -> Any:
+    return replace_traced(value, lambda traced: traced.value)
+
+
+_HOME = str(Path(__file__).parents[1])
+
+
+def user_line() -> str:
+    """Return which line of the user's code is running, as "file.py, line 3"."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOME):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
+def refuse(what: str, instead: str) -> NoReturn:
+    """Raise the error for what can't be recorded, naming the user's line."""
+    raise RuntimeError(f"a recorded step can't {what} ({user_line()}): {instead}")
+
+
+_READ = (
+    "read the value of an array",
+    "what the step does must not depend on values; use agrad.where instead of `if`, return what "
+    "you want to see, and read it outside",
+)
+
+_SHAPE = (
+    "make an array whose shape depends on values",
+    "use agrad.where, or multiply by the mask, instead of picking elements out",
+)
+
+
+# Its arrays and numbers ---------------------------------------------------------------------------
+
+
+class Traced:
+    """An array in a step that is recorded: its value in this run, and the call that made it.
+
+    Without a call it is an input of the step, which `source` tells, or a constant.
+    """
+
+    __slots__ = ("call", "recorder", "source", "value")
+    __array_ufunc__ = None  # so that NumPy's arrays leave operators to it
+
+    def __init__(
+        self, recorder: "Recorder", value: Array, call: Call | None = None, source: Any = None
+    ) -> None:
+        self.recorder = recorder
+        self.value = value
+        self.call = call
+        self.source = source
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in each run."""
+        return self.call is None and self.source is None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.value.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.value.shape)
+
+    @property
+    def device(self) -> Any:
+        return self.recorder.device
+
+    @property
+    def T(self) -> Any:
+        return self.recorder.matrix_transpose(self)
+
+    mT = T
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> Any:
+        return self.recorder
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.recorder.getitem(self, key)
+
+    def _operator(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        return self.recorder.run(name, function, args, {})
+
+    def __add__(self, other: Any) -> Any:
+        return self._operator("add", operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._operator("add", operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._operator("subtract", operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._operator("subtract", operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._operator("multiply", operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._operator("multiply", operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._operator("divide", operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._operator("divide", operator.truediv, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._operator("floor_divide", operator.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._operator("floor_divide", operator.floordiv, other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._operator("remainder", operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._operator("remainder", operator.mod, other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._operator("pow", operator.pow, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._operator("pow", operator.pow, other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self._operator("matmul", operator.matmul, self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self._operator("matmul", operator.matmul, other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return self._operator("bitwise_and", operator.and_, self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return self._operator("bitwise_and", operator.and_, other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return self._operator("bitwise_or", operator.or_, self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return self._operator("bitwise_or", operator.or_, other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return self._operator("bitwise_xor", operator.xor, self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return self._operator("bitwise_xor", operator.xor, other, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return self._operator("bitwise_left_shift", operator.lshift, self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return self._operator("bitwise_left_shift", operator.lshift, other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self._operator("bitwise_right_shift", operator.rshift, self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return self._operator("bitwise_right_shift", operator.rshift, other, self)
+
+    def __neg__(self) -> Any:
+        return self._operator("negative", operator.neg, self)
+
+    def __pos__(self) -> Any:
+        return self._operator("positive", operator.pos, self)
+
+    def __abs__(self) -> Any:
+        return self._operator("abs", operator.abs, self)
+
+    def __invert__(self) -> Any:
+        return self._operator("bitwise_invert", operator.invert, self)
+
+    def __eq__(self, other: Any) -> Any:
+        return self._operator("equal", operator.eq, self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self._operator("not_equal", operator.ne, self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._operator("less", operator.lt, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._operator("less_equal", operator.le, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._operator("greater", operator.gt, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._operator("greater_equal", operator.ge, self, other)
+
+    __hash__ = object.__hash__
+
+    def _read(self, *args: Any, **kwargs: Any) -> NoReturn:
+        refuse(*_READ)
+
+    __bool__ = __int__ = __float__ = __complex__ = __index__ = __iter__ = _read
+    __array__ = __dlpack__ = __dlpack_device__ = __buffer__ = item = tolist = _read
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        refuse("write into a raw array", "assign to the Tensor instead: t[key] = value")
+
+    def __repr__(self) -> str:
+        return f"<array of shape {self.shape} and {self.dtype} in a step that is being recorded>"
+
+
+class TracedNumber:
+    """A Python number that may be another one in the next run, such as a learning rate.
+
+    Arithmetic with it is written down. Code that needs its value, as `if` does, gets it, and the
+    recording then holds for this value alone.
+    """
+
+    __slots__ = ("call", "roots", "source", "tape", "value")
+    is_constant = False
+
+    def __init__(
+        self, tape: Tape, value: Any, call: Call | None = None, source: Any = None
+    ) -> None:
+        self.tape = tape
+        self.value = value
+        self.call = call
+        self.source = source
+        # The inputs that it is made of
+        self.roots: set[TracedNumber] = {self}
+        if call is not None:
+            self.roots = set().union(*(x.roots for x in call.inputs()))  # type: ignore[union-attr]
+
+    def pin(self) -> Any:
+        """Return its value; the recording holds for that alone from now on."""
+        for root in self.roots:
+            self.tape.pinned.add(root.source)
+        return self.value
+
+    def _operator(self, function: Callable[..., Any], *args: Any) -> Any:
+        for each in args:
+            if type(each) not in (bool, int, float, complex, TracedNumber):
+                return NotImplemented
+        call = Call(function.__name__.strip("_"), function, args, {})
+        value = function(*_values(args))
+        self.tape.calls.append(call)
+        call.out = TracedNumber(self.tape, value, call)
+        return call.out
+
+    def __add__(self, other: Any) -> Any:
+        return self._operator(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._operator(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._operator(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._operator(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._operator(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._operator(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._operator(operator.truediv, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._operator(operator.truediv, other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._operator(operator.pow, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._operator(operator.pow, other, self)
+
+    def __neg__(self) -> Any:
+        return self._operator(operator.neg, self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return self._operator(operator.abs, self)
+
+    # Whatever else is done needs the value
+
+    def __bool__(self) -> bool:
+        return bool(self.pin())
+
+    def __int__(self) -> int:
+        return int(self.pin())
+
+    def __float__(self) -> float:
+        return float(self.pin())
+
+    def __complex__(self) -> complex:
+        return complex(self.pin())
+
+    def __index__(self) -> int:
+        return operator.index(self.pin())
+
+    def __eq__(self, other: Any) -> Any:
+        return self.pin() == _pinned(other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self.pin() != _pinned(other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self.pin() < _pinned(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.pin() <= _pinned(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.pin() > _pinned(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.pin() >= _pinned(other)
+
+    __hash__ = object.__hash__
+
+    def __format__(self, spec: str) -> str:
+        return format(self.pin(), spec)
+
+    def __repr__(self) -> str:
+        return repr(self.pin())
+
+    def __getattr__(self, name: str) -> Any:  # is_integer, real, ...
+        return getattr(self.pin(), name)
+
+
+Real.register(TracedNumber)
+
+
+def _pinned(value: Any) -> Any:
+    return value.pin() if isinstance(value, TracedNumber) else value
+
+
+# The namespace ------------------------------------------------------------------------------------
+
+# What tells about data types and shapes, and gives no arrays
+_FACTS = frozenset(("broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type"))
+_OF_VALUES = frozenset(
+    ("nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values")
+)
+
+
+class Recorder(Backend):
+    """A backend that makes another one do what it is asked, and writes it down.
+
+    Its arrays are never written to: what writes in place gives a new array instead.
+    """
+
+    array_type = Traced
+    reads_values = False
+
+    def __init__(self, real: Backend, tape: Tape) -> None:
+        super().__init__(real.library, real.device, real.name)
+        self.real = real
+        self.tape = tape
+        self.special = _Extension(self, "special")
+        self.linalg = _Extension(self, "linalg")
+        self.fft = _Extension(self, "fft")
+        # Only kernels that are more than the standard's calls one after the other stay whole
+        self.kernels = {  # type: ignore[misc]
+            name: _kernel(name, kernel)
+            for name, kernel in real.kernels.items()
+            if real.records_kernels
+        }
+
+    def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Make a call and write it down."""
+        return self.tape.run(self, Call(name, self.real.bind(function), args, kwargs))
+
+    def traced(self, out: Any, call: Call | None) -> Any:
+        """Return what a call gave as arrays of this backend."""
+        is_array = hasattr(out, "dtype") and hasattr(out, "shape")
+        if call is not None and (is_array or isinstance(out, tuple)):
+            call.out = Traced(self, out, call)
+        if isinstance(out, tuple):
+            each = [self._pick(part, call, i) for i, part in enumerate(out)]
+            return type(out)(*each) if hasattr(out, "_fields") else tuple(each)
+        if is_array:
+            return Traced(self, out) if call is None else call.out
+        if call is None or call.effect:
+            return out
+        if call.name not in _FACTS:
+            refuse(*_READ)
+        self.tape.calls.remove(call)
+        return out
+
+    def _pick(self, part: Any, call: Call | None, position: int) -> Any:
+        """Return one of several results."""
+        if call is None:
+            return self.traced(part, None)
+        picked = Call("pick", operator.getitem, (call.out, position), {})
+        self.tape.calls.append(picked)
+        picked.out = Traced(self, part, picked)
+        return picked.out
+
+    def function(self, name: str, found: Any) -> Any:
+        """Return a function of the library as one that writes itself down."""
+        if not callable(found) or isinstance(found, type):
+            return found  # a data type, or a constant
+
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            if name in _OF_VALUES or (name == "repeat" and any(traced_in((args[1:], kwargs)))):
+                refuse(*_SHAPE)
+            return self.run(name, found, args, kwargs)
+
+        return recorded
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self.function(name, getattr(self.real, name))
+        setattr(self, name, value)
+        return value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.real.__reduce__()
+
+    # Arrays in and out
+
+    def dtype(self, dtype: Any) -> Any:
+        return self.real.dtype(dtype)
+
+    def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Any:
+        if isinstance(data, Traced):
+            return data if dtype in (None, data.dtype) else self.astype(data, dtype)
+        return self.run("asarray", self.real.asarray, (data,), {"dtype": dtype, "copy": copy})
+
+    def from_host(self, array: Array) -> Any:
+        return Traced(self, self.real.from_host(array))
+
+    def from_dlpack(self, producer: Any, copy: bool | None = None) -> Any:
+        return Traced(self, self.real.from_dlpack(producer, copy))
+
+    def to_host(self, array: Any) -> Any:
+        refuse(*_READ)
+
+    def bounds(self, array: Any) -> Any:
+        refuse(*_READ)
+
+    def normalize(self, result: Any) -> Any:
+        return result if isinstance(result, Traced) else Traced(self, self.real.normalize(result))
+
+    def to_device(self, array: Any, target: Backend) -> Any:
+        recorder = self.tape.recorder(target)
+        if recorder is self:
+            return array
+        call = Call("to_device", self.real.to_device, (array, recorder.real), {})
+        return self.tape.run(recorder, call)
+
+    def check(self, function: Callable[..., None], *args: Any) -> None:
+        call = Call("check", self.real.check, (function, *args), {}, effect=True)
+        self.tape.run(self, call)
+
+    def draw(self, function: Callable[..., Array]) -> Any:
+        return self.tape.run(self, Call("draw", self.real.draw, (function,), {}, effect=True))
+
+    # Every method of a backend that isn't made of other functions
+
+    def own(self, array: Any) -> Any:
+        return array
+
+    def getitem(self, x: Any, key: Any) -> Any:
+        if has_masks(key):
+            refuse(*_SHAPE)
+        return self.run("getitem", self.real.getitem, (x, key), {})
+
+    def setitem(self, x: Any, key: Any, value: Any) -> Any:
+        return self.run("setitem", self.real.setitem, (x, key, value), {})
+
+    def assign(self, target: Any, key: Any, value: Any) -> Any:
+        return self.setitem(target, key, value)
+
+    def axpy(self, alpha: Any, x: Any, y: Any) -> Any:
+        def axpy(alpha: Any, x: Array, y: Array) -> Array:
+            return Backend.axpy(self.real, alpha, x, y)  # which gives a new array
+
+        return self.run("axpy", axpy, (alpha, x, y), {})
+
+    def outer(self, x1: Any, x2: Any) -> Any:
+        return self.run("outer", self.real.outer, (x1, x2), {})
+
+    def scatter_add(self, values: Any, key: Any, shape: Any) -> Any:
+        return self.run("scatter_add", self.real.scatter_add, (values, key, shape), {})
+
+    def expm1(self, x: Any) -> Any:
+        return self.run("expm1", self.real.expm1, (x,), {})
+
+    def floor_divide(self, x1: Any, x2: Any) -> Any:
+        return self.run("floor_divide", self.real.floor_divide, (x1, x2), {})
+
+
+def _kernel(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a kernel as one that writes itself down."""
+
+    def recorded(xp: Recorder, *args: Any, **kwargs: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return xp.real.call(kernel, *args, **kwargs)
+
+        return xp.run(name, run, args, kwargs)
+
+    return recorded
+
+
+class _Extension:
+    """A namespace inside the namespace: linalg, fft, special."""
+
+    def __init__(self, recorder: Recorder, name: str) -> None:
+        self._recorder = recorder
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(getattr(self._recorder.real, self._name), name)
+        return self._recorder.function(f"{self._name}.{name}", found)

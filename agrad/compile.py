@@ -1,0 +1,614 @@
+"""compile: record a training step once, and replay the raw calls that it made.
+
+The first calls of a compiled function run it as it is, over recorders instead of the arrays' own
+libraries (see agrad/backends/recorder.py). When two recordings in a row agree, the program that is
+in them takes the function's place, for arguments of these shapes and data types.
+"""
+
+import functools
+import gc
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+
+from agrad.autograd import Leaf, Node, Variable, is_grad_enabled, wrap
+from agrad.backends import (
+    Array,
+    Recorder,
+    Tape,
+    Traced,
+    TracedNumber,
+    backend_of,
+    default_backend,
+    is_array,
+    recording,
+)
+from agrad.dtypes import get_default_dtype
+from agrad.guards import Guards, Watcher
+from agrad.program import Program, Results, Routine, Source
+from agrad.tensor import Parameter
+from agrad.writes import Writer, note_write
+
+__all__ = ["Compiled", "compile"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_STATIC = (bool, str, bytes, type(None))
+_NUMBERS = (int, float, complex)
+_TRIES = 5  # recordings of one signature, one after the other, until two agree
+_MANY = 16  # recordings that are too many to be meant
+
+
+# Recording ----------------------------------------------------------------------------------------
+
+
+class _Lifted:
+    """A Tensor whose array is a recorder's for the time of a recording, and what it was before."""
+
+    def __init__(self, tensor: Variable, source: Source, recorder: Recorder) -> None:
+        self.tensor = tensor
+        self.source = source
+        self.data = tensor._data
+        self.backend = tensor._backend
+        self.node = tensor._node
+        self.grad = tensor._grad
+        self.origin = getattr(tensor, "_origin", None)
+        self.views = getattr(tensor, "_views", None)
+        self.traced = tensor._data = Traced(recorder, self.data, source=source)
+        tensor._backend = recorder
+        if isinstance(self.node, Leaf):
+            self.node.backend = recorder
+        if self.grad is not None and not isinstance(self.grad, Variable):
+            raw = self.backend.normalize(self.grad)
+            grad_source = Source("grad", source.owner, source.key)
+            tensor._grad = Traced(recorder, raw, source=grad_source)
+        self.traced_grad = tensor._grad
+
+    def put_back(self) -> None:
+        """Make the Tensor what it was."""
+        tensor = self.tensor
+        tensor._data = self.data
+        tensor._backend = self.backend
+        tensor._node = self.node
+        tensor._grad = self.grad
+        if isinstance(self.node, Leaf):
+            self.node.backend = self.backend
+        for name, value in (("_origin", self.origin), ("_views", self.views)):
+            if value is not None:
+                setattr(tensor, name, value)
+            elif hasattr(tensor, name):
+                delattr(tensor, name)
+
+
+class _Recording(Tape):
+    """One recorded run of a step.
+
+    Tensors that the step finds get traced arrays, and numbers of optimizers become traced ones,
+    until the run is over.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lifted: dict[int, _Lifted] = {}
+        self.numbers: list[tuple[Any, str, Any]] = []  # attributes, with what they were
+
+    def lift(self, inputs: Any) -> Any:
+        """Let the calls that use a Tensor from outside the step be written down."""
+        for x in inputs:
+            if isinstance(x, Variable):
+                self.lift_tensor(x)
+        if not any(isinstance(x, Variable) or is_array(x) for x in inputs):
+            return [x.pin() if isinstance(x, TracedNumber) else x for x in inputs]
+        return inputs
+
+    def lift_tensor(self, tensor: Variable, source: Source | None = None) -> None:
+        """Put a traced array in the place of a Tensor's own, and of those that hang on to it."""
+        if isinstance(tensor._backend, Recorder):
+            return
+        if isinstance(tensor._node, Node):
+            raise RuntimeError(
+                f"a recorded step can't use a Tensor of shape {tuple(tensor._data.shape)} that was "
+                "computed outside of it and requires a gradient: use its .detach(), or compute it "
+                "inside the step"
+            )
+        recorder = self.recorder(tensor._backend)
+        source = source or Source("data", tensor)
+        self.lifted[id(tensor)] = _Lifted(tensor, source, recorder)
+        if isinstance(tensor._grad, Variable):
+            self.lift_tensor(tensor._grad, Source("grad", source.owner, source.key))
+        if isinstance(tensor, Parameter) and tensor._velocity is not None:
+            self.lift_tensor(tensor._velocity)
+
+    def lift_numbers(self, owner: Any) -> None:
+        """Let numbers that are attributes of an object differ from run to run."""
+        for name, value in tuple(vars(owner).items()):
+            if type(value) in _NUMBERS and not name.startswith("_"):
+                self.numbers.append((owner, name, value))
+                source = Source("attribute", owner, name)
+                vars(owner)[name] = TracedNumber(self, value, source=source)
+
+    def argument(self, leaf: Any, position: int) -> Any:
+        """Return an argument as one whose use is written down."""
+        if isinstance(leaf, Variable):
+            self.lift_tensor(leaf, Source("data", None, position))
+            return leaf
+        source = Source("leaf", None, position)
+        if type(leaf) in _NUMBERS:
+            return TracedNumber(self, leaf, source=source)
+        if is_array(leaf):
+            recorder = backend_of(leaf)
+            assert isinstance(recorder, Recorder)
+            return Traced(recorder, leaf, source=source)
+        return leaf
+
+    def put_back(self) -> None:
+        """Make everything that was lifted what it was before."""
+        for lifted in self.lifted.values():
+            lifted.put_back()
+        for owner, name, value in self.numbers:
+            vars(owner)[name] = value
+
+    def release(self, tensor: Variable) -> None:
+        """Give a Tensor that was made in the step a real array."""
+        backend = tensor._backend
+        if isinstance(backend, Recorder) and backend.tape is self:
+            tensor._backend = backend.real
+            tensor._data = backend.real.own(backend.real.normalize(tensor._data.value))
+            tensor._node = None
+            if hasattr(tensor, "_origin"):
+                del tensor._origin
+
+    def refuse_overlaps(self, program: Program, changes: "_Changes") -> None:
+        """Raise an error if a Tensor that is written to shares its memory with another one."""
+        used = [each for each in self.lifted.values() if each.source in program.sources]
+        for changed, _ in changes.data:
+            memory = changed.backend.memory(changed.data)
+            for other in used:
+                same = other.backend is changed.backend
+                if other is changed or memory is None or not same:
+                    continue
+                if other.backend.memory(other.data) == memory:
+                    raise RuntimeError(
+                        "a recorded step can't write to a Tensor that shares its memory with "
+                        f"another one that it uses (of shapes {tuple(changed.data.shape)} and "
+                        f"{tuple(other.data.shape)}): copy one, agrad.asarray(t, copy=True)"
+                    )
+
+    def leaks(self) -> list[Variable]:
+        """Return the Tensors made in the step that are still alive."""
+
+        def find() -> list[Variable]:
+            return [
+                each
+                for each in gc.get_objects()
+                if issubclass(type(each), Variable)
+                and isinstance(getattr(each, "_backend", None), Recorder)
+                and each._backend.tape is self
+            ]
+
+        if find():
+            gc.collect()
+        return find()
+
+
+class _Changes:
+    """What a recorded step has changed.
+
+    Attributes
+    ----------
+    data : list of (_Lifted, Traced)
+        The Tensors with new values.
+    grads : list of (_Lifted, Traced or None)
+        The Tensors with other gradients.
+    numbers : list of (object, str, TracedNumber or number)
+        The attributes with other numbers.
+    """
+
+    def __init__(self, tape: _Recording) -> None:
+        self.data: list[tuple[_Lifted, Traced]] = []
+        self.grads: list[tuple[_Lifted, Traced | None]] = []
+        self.numbers: list[tuple[Any, str, Any]] = []
+        for lifted in tape.lifted.values():
+            tensor = lifted.tensor
+            if isinstance(tensor._node, Node):
+                raise RuntimeError(
+                    f"a recorded step made a Tensor of shape {tuple(tensor._data.shape)}, which "
+                    "comes from outside of it, depend on one that requires a gradient: assign the "
+                    ".detach() of that, or do it under agrad.no_grad()"
+                )
+            if tensor._data is not lifted.traced:
+                self.data.append((lifted, tensor._data))
+            if tensor._grad is not lifted.traced_grad:
+                grad = tensor._grad
+                self.grads.append((lifted, grad._data if isinstance(grad, Variable) else grad))
+        for owner, name, _ in tape.numbers:
+            now = vars(owner).get(name)
+            if not (
+                isinstance(now, TracedNumber) and now.source is not None
+            ) or now.source != Source("attribute", owner, name):
+                self.numbers.append((owner, name, now))
+
+    def apply(self) -> None:
+        """Make them outside the recording, where everything has been put back."""
+        data = [(lifted, _copy(traced)) for lifted, traced in self.data]  # read before written to
+        for lifted, array in data:
+            tensor, backend = lifted.tensor, lifted.backend
+            if backend.memory(tensor._data) is None:
+                tensor._data = array
+            else:
+                tensor._data = backend.assign(tensor._data, ..., array)
+                note_write(tensor)
+        for lifted, grad in self.grads:
+            lifted.tensor._grad = None if grad is None else _copy(grad)
+        for owner, name, number in self.numbers:
+            vars(owner)[name] = number.value if isinstance(number, TracedNumber) else number
+
+
+def _copy(traced: Traced) -> Array:
+    real = traced.recorder.real
+    return real.asarray(real.normalize(traced.value), copy=True)
+
+
+# The recorded step --------------------------------------------------------------------------------
+
+
+class _Step(Writer):
+    """A recorded step: its program, and what that takes for granted."""
+
+    def __init__(
+        self,
+        tape: _Recording,
+        changes: _Changes,
+        program: Program,
+        results: Results,
+        form: "_Form",
+        guards: Guards,
+        leaves: Sequence[Any],
+    ) -> None:
+        self.form = form
+        self.guards = guards
+        self.pins = [(source, source.read(leaves)) for source in tape.pinned]
+        found = set(map(id, guards.tensors))
+        self.objects = [(i, leaf) for i, leaf in enumerate(leaves) if id(leaf) in found]
+        self.alive = list(leaves)  # so that the id of an object stays its own
+        self.held: list[_Held] = []
+        unread = {id(lifted) for lifted, _ in changes.grads if lifted.grad is not None}
+        for lifted in tape.lifted.values():
+            source = lifted.source
+            reads_grad = Source("grad", source.owner, source.key) in program.sources
+            if source.kind == "data":
+                needs_same = reads_grad or id(lifted) not in unread
+                self.held.append(_Held(lifted, needs_same))
+        # A gradient that the step has made and used up itself isn't kept
+        changed = {source for source, _ in results.data}
+        grads = []
+        for (lifted, _), (source, grad) in zip(changes.grads, results.grads, strict=True):
+            is_read = Source("grad", source.owner, source.key) in program.sources
+            used_up = lifted.grad is not None and not is_read and lifted.source in changed
+            grads.append((source, None if used_up else grad))
+        results = results._replace(grads=grads)
+        self.routine = Routine(Program(tape.calls, results.values(), program.wishes), results)
+        self.written = [source for source, _ in results.data]
+
+    def fits(self, leaves: Sequence[Any]) -> bool:
+        """Return whether the step would do the same with these arguments, as things are now."""
+        for source, value in self.pins:
+            if source.read(leaves) != value:
+                return False
+        for position, leaf in self.objects:
+            if leaves[position] is not leaf:
+                return False
+        return all(held.fits(leaves) for held in self.held) and self.guards.changed() is None
+
+    def replay(self, leaves: Sequence[Any]) -> Any:
+        """Run the program."""
+        outputs = self.routine.run(leaves)
+        if self.written:
+            self._note_writes()
+            for source in self.written:
+                if source.owner is None:
+                    note_write(source.tensor(leaves))
+        return self.form.build(outputs, leaves)
+
+    def _written_tensors(self) -> Iterable[Any]:
+        return [source.owner for source in self.written if source.owner is not None]
+
+
+class _Held:
+    """A Tensor that a recorded step uses, as it must be."""
+
+    def __init__(self, lifted: _Lifted, needs_same_grad: bool) -> None:
+        self.source = lifted.source
+        self.data = lifted.data
+        self.backend = lifted.backend
+        self.has_node = lifted.node is not None
+        self.hooks = _hooks(lifted.node)
+        self.has_grad = lifted.grad is not None if needs_same_grad else None
+
+    def fits(self, leaves: Sequence[Any]) -> bool:
+        """Return whether the Tensor is as it was recorded, but for its values."""
+        tensor = self.source.tensor(leaves)
+        data = tensor._data
+        if data is not self.data:
+            same = tensor._backend is self.backend and data.shape == self.data.shape
+            if not same or data.dtype != self.data.dtype:
+                return False
+            if self.source.owner is not None:
+                self.data = data
+        if (tensor._node is not None) is not self.has_node or _hooks(tensor._node) != self.hooks:
+            return False
+        return self.has_grad is None or (tensor._grad is not None) is self.has_grad
+
+
+def _hooks(node: Any) -> tuple[int, ...]:
+    return tuple(node.hooks) if node is not None and node.hooks else ()
+
+
+class _Form:
+    """What a step returns: the form of it, and what each part is."""
+
+    def __init__(self, tape: _Recording, result: Any) -> None:
+        self.outputs: list[Any] = []
+        self.parts: list[tuple[str, Any]] = []
+        leaves: list[Any] = []
+        self.structure = _flatten(result, leaves)
+        for leaf in leaves:
+            if isinstance(leaf, Variable) and id(leaf) in tape.lifted:
+                self.parts.append(("same", tape.lifted[id(leaf)].source))
+            elif isinstance(leaf, Variable):
+                if isinstance(leaf._node, Node) and leaf._node.edges is not None:
+                    raise RuntimeError(
+                        f"a recorded step returned a Tensor of shape {tuple(leaf._data.shape)} "
+                        "whose gradient is still to come: call backward() inside the step, or "
+                        "return its .detach()"
+                    )
+                self.parts.append(("tensor", leaf._backend.real))
+                self.outputs.append(leaf._data)
+            elif isinstance(leaf, (Traced, TracedNumber)):
+                self.parts.append(("array", None))
+                self.outputs.append(leaf)
+            else:
+                self.parts.append(("value", leaf))
+
+    def build(self, outputs: Sequence[Any], leaves: Sequence[Any]) -> Any:
+        """Return what the step returns, from what its program gave."""
+        each = iter(outputs)
+        built = []
+        for kind, what in self.parts:
+            if kind == "tensor":
+                built.append(wrap(what.normalize(next(each)), what))
+            elif kind == "array":
+                built.append(next(each))
+            else:
+                built.append(what.tensor(leaves) if kind == "same" else what)
+        return _build(self.structure, iter(built))
+
+    def first(self, leaves: Sequence[Any]) -> Any:
+        """Return what the recorded run returned."""
+        return self.build(
+            [_copy(x) if isinstance(x, Traced) else x.value for x in self.outputs], leaves
+        )
+
+
+def _flatten(value: Any, leaves: list[Any]) -> Any:
+    """Collect the leaves of nested tuples, lists and dicts, and return the form without them."""
+    if type(value) is dict:
+        return dict, tuple((key, _flatten(each, leaves)) for key, each in value.items())
+    if type(value) in (tuple, list):
+        return type(value), tuple(_flatten(each, leaves) for each in value)
+    leaves.append(value)
+    return None
+
+
+def _build(structure: Any, leaves: Iterator[Any]) -> Any:
+    """Put leaves into a form that `_flatten` has given."""
+    if structure is None:
+        return next(leaves)
+    kind, parts = structure
+    if kind is dict:
+        return {key: _build(part, leaves) for key, part in parts}
+    return kind(_build(part, leaves) for part in parts)
+
+
+def _describe(leaves: Sequence[Any]) -> tuple[Any, ...]:
+    """Return what must be alike for two calls to make the same program."""
+    described: list[Any] = []
+    first: dict[int, int] = {}
+    for position, leaf in enumerate(leaves):
+        if isinstance(leaf, Variable):
+            data = leaf._data
+            same_as = first.setdefault(id(leaf), position)
+            needs = leaf._node is not None
+            described.append((same_as, leaf._backend, tuple(data.shape), data.dtype, needs))
+        elif type(leaf) in _STATIC:
+            described.append((type(leaf), leaf))
+        elif type(leaf) in _NUMBERS:
+            described.append(type(leaf))
+        elif is_array(leaf):
+            described.append((backend_of(leaf), tuple(leaf.shape), leaf.dtype))
+        else:
+            described.append(("object", id(leaf)))
+    return tuple(described)
+
+
+class Compiled(Generic[P, R]):
+    """A function whose calls are recorded and replayed; `compile` makes it.
+
+    Parameters
+    ----------
+    function : callable
+        The step.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        if not callable(function):
+            raise TypeError(f"compile needs a function, got {type(function).__name__}")
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._name = getattr(function, "__name__", type(function).__name__)
+        self._watcher = Watcher(function)
+        self._steps: dict[Any, list[_Step]] = {}
+        self._latest: dict[Any, tuple[Program, int]] = {}  # with how many in a row didn't agree
+        self._recordings = 0
+        self._lock = threading.RLock()  # a program's Tensors are everybody's
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if recording.tape is not None:  # it is part of another step that is being recorded
+            return self._function(*args, **kwargs)
+        leaves: list[Any] = []
+        structure = _flatten((args, kwargs), leaves)
+        modes = is_grad_enabled(), get_default_dtype(), default_backend()
+        key = structure, modes, _describe(leaves)
+        with self._lock:
+            for step in self._steps.get(key, ()):
+                if step.fits(leaves):
+                    result: R = step.replay(leaves)
+                    return result
+            return cast(R, self._record(key, structure, leaves))
+
+    def __repr__(self) -> str:
+        return f"<recorded step {self._name}>"
+
+    def program(self) -> str:
+        """Return the source of the programs that have been recorded so far.
+
+        Returns
+        -------
+        str
+            Python code, a function for each kind of arguments; empty before the second call.
+        """
+        steps = [step for found in self._steps.values() for step in found]
+        return "\n".join(step.routine.source for step in steps)
+
+    def _record(self, key: Any, structure: Any, leaves: Sequence[Any]) -> Any:
+        """Run the step once, recorded, and keep its program if it was the same as the last."""
+        self._recordings += 1
+        if self._recordings == _MANY:
+            warnings.warn(
+                f"{self._name} has been recorded {_MANY} times, because of new shapes or of other "
+                "values of what its code reads, and each time takes as long as many replays: give "
+                "it what changes as an argument, a Tensor or a number",
+                stacklevel=3,
+            )
+        size = self._watcher.size
+        guards = Guards(self._watcher, [x for x in leaves if not isinstance(x, Variable)])
+        tape = _Recording()
+        recording.tape = tape
+        try:
+            with self._watcher:
+                given = [tape.argument(leaf, i) for i, leaf in enumerate(leaves)]
+                for tensor in guards.tensors:
+                    if not isinstance(tensor._node, Node):
+                        tape.lift_tensor(tensor)
+                for optimizer in guards.optimizers:
+                    tape.lift_numbers(optimizer)
+                args, kwargs = _build(structure, iter(given))
+                result = self._function(*args, **kwargs)
+            changes = _Changes(tape)
+            form = _Form(tape, result)
+        finally:
+            recording.tape = None
+            tape.put_back()
+        del given, args, kwargs, result
+        for owner, name, _ in tape.numbers:
+            guards.skip(vars(owner), name)
+        leaks = tape.leaks()
+        shapes = [tuple(leak._data.shape) for leak in leaks]
+        for leak in leaks:
+            tape.release(leak)
+        del leaks
+        results = Results(
+            form.outputs,
+            [(lifted.source, traced) for lifted, traced in changes.data],
+            [(lifted.source, grad) for lifted, grad in changes.grads],
+            changes.numbers,
+        )
+        wishes = {lifted.source: _name_of(lifted.tensor) for lifted in tape.lifted.values()}
+        program = Program(tape.calls, results.values(), wishes)
+        tape.refuse_overlaps(program, changes)
+
+        before, tries = self._latest.get(key, (None, 0))
+        reason = None
+        if shapes:
+            reason = f"it keeps a Tensor of shape {shapes[0]} that it makes, outside of itself"
+        elif (path := guards.changed()) is not None:
+            reason = f"it changes {path}"
+        elif before is not None and not program.same_as(before):
+            reason = "the calls that it makes, or numbers in them, differ from run to run"
+        if before is None or reason is not None or self._watcher.size != size:
+            if tries + 1 >= _TRIES and reason is not None:
+                self._latest.pop(key, None)
+                raise RuntimeError(
+                    f"{self._name} can't be recorded, since {reason}. A recorded step may change "
+                    "Tensors, parameters and optimizers; everything else belongs outside of it"
+                )
+            self._latest[key] = program, tries + 1
+        else:
+            step = _Step(tape, changes, program, results, form, guards, leaves)
+            self._steps.setdefault(key, []).insert(0, step)
+            self._latest.pop(key, None)
+        first = form.first(leaves)
+        changes.apply()
+        return first
+
+
+def _name_of(tensor: Any) -> str:
+    name = getattr(tensor, "name", None)
+    return name if isinstance(name, str) and name.isidentifier() else "x"
+
+
+def compile(function: Callable[P, R], /) -> Compiled[P, R]:
+    """Return a function that does what a training step does, without the work of recording it.
+
+    Its first calls run the step as it is, and write down the calls into the array library that
+    forward and backward pass and update make. When two such recordings agree, later calls only
+    replay that list: no Tensors and no graph are made.
+
+    Parameters
+    ----------
+    function : callable
+        The step. It may use Tensors, modules and optimizers from outside, and change them. It gets
+        Tensors, arrays, numbers, and nested tuples, lists and dicts of them; and gives such.
+
+    Returns
+    -------
+    Compiled
+        To be called like `function`. Its ``program()`` shows the recorded calls as Python code.
+
+    Raises
+    ------
+    TypeError
+        If it is not a function.
+    RuntimeError
+        When it is called: if the step reads the value of an array, as ``if`` and ``item()`` do,
+        if it changes other things than Tensors and optimizers, or if the calls that it makes differ
+        from run to run. The message names the line, or what it changes.
+
+    Notes
+    -----
+    Arguments of other shapes or data types, and other values of variables and attributes that the
+    step's code reads, are recorded anew. Numbers that are arguments, or attributes of an optimizer
+    such as its learning rate, may differ from call to call.
+
+    What a recorded step returns has no graph. A gradient that the step makes and that its optimizer
+    uses up isn't kept: ``grad`` is None afterwards, unless the step returns it. Python code inside
+    the step runs only while it is recorded.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> w = ag.Parameter([1.0, 2.0])
+    >>> optimizer = ag.optim.SGD([w], lr=0.25)
+    >>> @ag.compile
+    ... def step(x):
+    ...     optimizer.zero_grad()
+    ...     loss = ((w - x) ** 2).sum()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> [step(ag.Tensor([0.0, 0.0], dtype=ag.float32)).item() for _ in range(4)]
+    [5.0, 1.25, 0.3125, 0.078125]
+    """
+    return Compiled(function)

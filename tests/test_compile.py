@@ -1,0 +1,310 @@
+"""Recorded steps: they do what the step does, and refuse what can't be recorded."""
+
+import numpy as np
+import pytest
+
+import agrad as ag
+from agrad.nn.functional import cross_entropy
+
+EAGER_CALLS = 6
+
+
+def network(dtype="float32"):
+    ag.manual_seed(0)
+    return ag.nn.Sequential(
+        ag.nn.Linear(5, 7, dtype=dtype), ag.nn.ReLU(), ag.nn.Linear(7, 3, dtype=dtype)
+    )
+
+
+def batches(count=EAGER_CALLS, batch=4, dtype="float32"):
+    rng = np.random.default_rng(0)
+    return [
+        (ag.Tensor(rng.random((batch, 5)).astype(dtype)), ag.Tensor(rng.integers(0, 3, batch)))
+        for _ in range(count)
+    ]
+
+
+def training_step(model, optimizer):
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+OPTIMIZERS = {
+    "SGD": lambda params: ag.optim.SGD(params, 0.1),
+    "MomentumSGD": lambda params: ag.optim.MomentumSGD(params, 0.1, 0.9),
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_recorded_step_gives_the_values_of_the_step_itself(optimizer):
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        model = network()
+        step = make(training_step(model, OPTIMIZERS[optimizer](model.parameters())))
+        losses = [step(x, y).item() for x, y in batches()]
+        runs.append((losses, [p.tolist() for p in model.parameters()]))
+    (losses, parameters), (recorded_losses, recorded_parameters) = runs
+    np.testing.assert_allclose(recorded_losses, losses, rtol=1e-6)
+    for recorded, own in zip(recorded_parameters, parameters, strict=True):
+        np.testing.assert_allclose(recorded, own, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("device", ["torch:cpu", "jax", "array_api_strict:CPU_DEVICE"])
+def test_a_recorded_step_runs_on_every_library(device):
+    pytest.importorskip(device.partition(":")[0])
+    results = []
+    for make in (lambda step: step, ag.compile):
+        model = network().to(device)
+        step = make(training_step(model, ag.optim.SGD(model.parameters(), 0.1)))
+        losses = [step(x.to(device), y.to(device)).item() for x, y in batches()]
+        results.append((losses, [p.tolist() for p in model.parameters()]))
+    np.testing.assert_allclose(results[1][0], results[0][0], rtol=1e-5)
+    for recorded, own in zip(results[1][1], results[0][1], strict=True):
+        np.testing.assert_allclose(recorded, own, rtol=1e-5, atol=1e-6)
+
+
+def test_a_hook_registered_later_does_not_hurt():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step(x):
+        return (w * x).sum().detach()
+
+    for _ in range(3):
+        step(ag.Tensor([1.0, 2.0], dtype=ag.float32))
+    assert step.program().count("multiply(") == 1
+    w.register_hook(lambda g: None)
+    assert step(ag.Tensor([3.0, 1.0], dtype=ag.float32)).item() == 5.0
+
+
+def test_a_changed_shape_is_recorded_anew():
+    model = network()
+    step = ag.compile(lambda x: model(x).sum().detach())
+    for batch in (4, 4, 4, 2, 2, 2, 4):
+        x = ag.Tensor(np.full((batch, 5), 0.5, dtype="float32"))
+        assert step(x).item() == pytest.approx(model(x).sum().item(), rel=1e-6)
+    assert step.program().count("def step") == 2
+
+
+def test_the_learning_rate_may_change_from_call_to_call():
+    w = ag.Parameter([1.0], dtype="float64")
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step():
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+
+    expected = 1.0
+    for i in range(8):
+        optimizer.lr = 0.5 / (i + 1)
+        step()
+        expected -= optimizer.lr
+        assert w.tolist() == [expected]
+    assert step.program().count("def step") == 1
+
+
+SCALE = 1.0
+
+
+def test_a_changed_global_or_attribute_or_closure_is_never_missed(monkeypatch):
+    class Holder:
+        factor = 1.0
+
+    holder, offset = Holder(), 0.0
+
+    @ag.compile
+    def step(x):
+        return x * SCALE * holder.factor + offset
+
+    x = ag.Tensor([1.0, 2.0])
+    for _ in range(3):
+        assert step(x).tolist() == [1.0, 2.0]
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    assert [step(x).tolist() for _ in range(3)] == [[3.0, 6.0]] * 3
+    holder.factor = 2.0
+    assert [step(x).tolist() for _ in range(3)] == [[6.0, 12.0]] * 3
+    offset = 1.0
+    assert [step(x).tolist() for _ in range(3)] == [[7.0, 13.0]] * 3
+
+
+def test_numbers_as_arguments_may_differ_and_those_that_decide_are_recorded_anew():
+    @ag.compile
+    def step(x, scale, times):
+        for _ in range(times):
+            x = x * scale
+        return x
+
+    x = ag.Tensor([1.0])
+    for scale, times in [(2.0, 1), (3.0, 1), (4.0, 1), (5.0, 2), (5.0, 2), (6.0, 2), (7.0, 1)]:
+        assert step(x, scale, times).tolist() == [scale**times]
+
+
+def test_parameters_that_got_other_arrays_are_used():
+    w = ag.Parameter([1.0, 2.0])
+    step = ag.compile(lambda x: (w * x).sum().detach())
+    x = ag.Tensor([1.0, 1.0], dtype=ag.float32)
+    for _ in range(3):
+        assert step(x).item() == 3.0
+    w.data = np.array([5.0, 6.0], dtype="float32")
+    assert step(x).item() == 11.0
+
+
+def test_gradients_that_the_step_does_not_use_up_stay():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step(x):
+        w.grad = None
+        loss = (w * x).sum()
+        loss.backward()
+        return loss
+
+    for factor in range(1, 5):
+        step(ag.Tensor([1.0, 2.0], dtype=ag.float32) * factor)
+        assert w.grad.tolist() == [factor, 2.0 * factor]
+
+
+def test_gradients_add_up_over_calls_that_do_not_reset_them():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step(x):
+        (w * x).sum().backward()
+
+    for count in range(1, 7):
+        step(ag.Tensor([1.0, 2.0], dtype=ag.float32))
+        assert w.grad.tolist() == [count, 2.0 * count]
+
+
+def test_results_are_nobody_elses_memory():
+    step = ag.compile(lambda x: x + 1)
+    results = [step(ag.Tensor([float(i)])) for i in range(5)]
+    assert [each.item() for each in results] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_random_numbers_are_drawn_anew_in_each_call():
+    generator = ag.random.Generator(0)
+    step = ag.compile(lambda x: x * generator.uniform(0, 1, (2,), dtype="float64"))
+    draws = [step(ag.Tensor([1.0, 1.0])).tolist() for _ in range(5)]
+    own = ag.random.Generator(0)
+    assert draws == [own.uniform(0, 1, (2,), dtype="float64").tolist() for _ in range(5)]
+
+
+def branches(x):
+    return x if x.sum() > 0 else -x
+
+
+def reads(x):
+    return x * x.sum().item()
+
+
+def prints(x):
+    print(x.shape)
+    return x
+
+
+def picks(x):
+    return x[x > 0]
+
+
+@pytest.mark.parametrize("function", [branches, reads, prints, picks])
+def test_what_cannot_be_recorded_is_refused_by_an_error_that_names_the_line(function):
+    with pytest.raises(RuntimeError, match=r"a recorded step can't .*test_compile.py, line \d+"):
+        ag.compile(function)(ag.Tensor([1.0, 2.0]))
+
+
+def test_python_state_that_the_step_changes_is_refused():
+    state = {"count": 0}
+
+    @ag.compile
+    def step(x):
+        state["count"] += 1
+        return x * state["count"]
+
+    with pytest.raises(RuntimeError, match="it changes state"):
+        [step(ag.Tensor([1.0])) for _ in range(9)]
+
+
+def test_a_tensor_kept_outside_of_the_step_is_refused():
+    class Holder:
+        last = None
+
+    holder = Holder()
+
+    @ag.compile
+    def step(x):
+        holder.last = x * 2
+        return x
+
+    with pytest.raises(RuntimeError, match="keeps a Tensor of shape"):
+        [step(ag.Tensor([1.0])) for _ in range(9)]
+    assert holder.last.tolist() == [2.0]
+
+
+def test_numbers_from_elsewhere_that_differ_from_run_to_run_are_refused():
+    rng = np.random.default_rng(0)
+    step = ag.compile(lambda x: x * float(rng.random()))
+    with pytest.raises(RuntimeError, match="differ from run to run"):
+        [step(ag.Tensor([1.0])) for _ in range(9)]
+
+
+def test_an_error_inside_the_step_leaves_everything_as_it_was():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        return w + x
+
+    with pytest.raises(ValueError, match="broadcast"):
+        step(ag.Tensor([1.0, 2.0, 3.0], dtype=ag.float32))
+    assert w.tolist() == [1.0, 2.0]
+    assert w.grad is None
+    assert optimizer.lr == 0.5
+    assert (w * 2).tolist() == [2.0, 4.0]
+
+
+def test_classes_out_of_range_are_refused_in_replays_too():
+    model = network()
+    step = ag.compile(training_step(model, ag.optim.SGD(model.parameters(), 0.1)))
+    x, y = batches()[0]
+    for _ in range(3):
+        step(x, y)
+    before = [p.tolist() for p in model.parameters()]
+    with pytest.raises(ValueError, match="class -1 is out of range"):
+        step(x, ag.Tensor([0, -1, 2, 1]))
+    assert [p.tolist() for p in model.parameters()] == before
+
+
+def test_backward_refuses_arrays_that_a_replay_has_written_to():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step():
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+    loss = (w * w).sum()
+    step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_compile_needs_a_function():
+    with pytest.raises(TypeError, match="compile needs a function, got int"):
+        ag.compile(3)
