@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from agrad.autograd import Variable
 from agrad.backends import Array, Backend
-from agrad.backends.recorder import Call, Traced, TracedNumber
+from agrad.backends.recorder import Call, Traced, TracedNumber, WholeKernel
 
 __all__ = ["Program", "Results", "Routine", "Source", "Value"]
 
@@ -352,11 +352,21 @@ class Routine:
         if self.is_update(call.out):
             function = self.bind("axpy", _real(call.out).axpy)
         else:
-            function = self.bind(call.name.replace(".", "_"), call.function)
+            function = self.bind(call.name.replace(".", "_"), self.function(call))
         self.lines.append(f"{target}{function}({self.arguments(call)})")
         done = {v: None for v in self.program.inputs(call) if self._last[v] == position and v.call}
         if done:
             self.lines.append(f"del {', '.join(map(self.text, done))}")
+
+    def function(self, call: Call) -> Any:
+        """Return what to call; a kernel may leave to `Backend.axpy` what only that needs."""
+        if not isinstance(call.function, WholeKernel) or call.out is None:
+            return call.function
+        calls = self.program.calls
+        uses = [use for use in calls if any(v is call.out for v in self.program.inputs(use))]
+        if self._last[call.out] < len(calls) and all(self.is_update(use.out) for use in uses):
+            return call.function.unfinished
+        return call.function
 
     def is_update(self, new: Value | None) -> bool:
         """Return whether a value is a Tensor's plus something, and the old one isn't needed then.

@@ -64,8 +64,8 @@ def note_write(tensor: Any) -> None:
 
 def _note(tensor: Any, number: int) -> None:
     memory = tensor._backend.memory(tensor._data)
-    if memory is not None:
-        _written[memory] = number
+    if memory is not None:  # an optimizer may tell late of what another has written to since
+        _written[memory] = max(number, _written.get(memory, -1))
 
 
 class Writer:

@@ -15,8 +15,8 @@ import numpy as np
 
 __all__ = ["Memory", "Updates", "updates"]
 
-#: ``Memory.from_buffer(array)`` is an array's memory, as BLAS takes it: contiguous and writable.
-Memory = ctypes.c_char * 1
+#: ``Memory.from_buffer(array)`` is where the elements of an array are; it must have no gaps
+Memory = ctypes.c_char * 0
 
 
 class Updates(NamedTuple):

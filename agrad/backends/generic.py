@@ -62,9 +62,6 @@ class Backend:
     #: Whether `whole` gives the same object each time
     one_whole = False
 
-    #: Whether a recorded step calls `kernels`, rather than the functions that they are made of
-    records_kernels = True
-
     #: Faster versions of composite functions and of their rules, by name: "nll", "nll.z".
     kernels: ClassVar[dict[str, Callable[..., Array]]] = {}
 

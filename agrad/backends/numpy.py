@@ -60,7 +60,8 @@ class Outer:
         blas = updates(self.dtype.char)
         if blas is None or y.dtype != self.dtype or not y.flags.carray:
             return False
-        blas.ger(_ROW_MAJOR, rows, columns, alpha, x1, 1, x2, 1, Memory.from_buffer(y), columns)
+        memory, row = Memory.from_buffer(y), max(1, columns)
+        blas.ger(_ROW_MAJOR, rows, columns, alpha, x1, 1, x2, 1, memory, row)
         return True
 
 
@@ -78,7 +79,6 @@ class NumPyBackend(Backend):
     """NumPy, whose main namespace follows the standard since 2.1."""
 
     array_type = np.ndarray
-    records_kernels = False
     one_whole = True
     counts_holders = sys.version_info < (3, 14)  # from then on, some references aren't counted
 

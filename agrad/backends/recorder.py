@@ -10,6 +10,7 @@ import operator
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any, NoReturn
@@ -495,11 +496,8 @@ class Recorder(Backend):
         self.special = _Extension(self, "special")
         self.linalg = _Extension(self, "linalg")
         self.fft = _Extension(self, "fft")
-        # Only kernels that are more than the standard's calls one after the other stay whole
         self.kernels = {  # type: ignore[misc]
-            name: _kernel(name, kernel)
-            for name, kernel in real.kernels.items()
-            if real.records_kernels
+            name: _kernel(name, kernel) for name, kernel in real.kernels.items()
         }
 
     def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -632,12 +630,21 @@ def _kernel(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Return a kernel as one that writes itself down."""
 
     def recorded(xp: Recorder, *args: Any, **kwargs: Any) -> Any:
-        def run(*args: Any, **kwargs: Any) -> Any:
-            return xp.real.call(kernel, *args, **kwargs)
-
-        return xp.run(name, run, args, kwargs)
+        return xp.run(name, WholeKernel(xp.real, kernel), args, kwargs)
 
     return recorded
+
+
+class WholeKernel:
+    """A kernel of a backend, as a call; its result is an array, whatever the kernel gives."""
+
+    def __init__(self, real: Backend, kernel: Callable[..., Any]) -> None:
+        self.real = real
+        self.kernel = kernel
+        self.unfinished = partial(kernel, real)  # may give what `Backend.axpy` alone can use
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Array:
+        return self.real.normalize(self.unfinished(*args, **kwargs))
 
 
 class _Extension:
