@@ -37,6 +37,16 @@ def test_an_accumulated_gradient_is_another_tensor():
     assert before.tolist() == [3.0]
 
 
+def test_what_a_hook_keeps_stays_while_gradients_add_up():
+    x, y = (ag.Tensor(np.ones(shape), requires_grad=True) for shape in (6, (2, 3)))
+    kept = []
+    y.register_hook(kept.append)
+    for _ in range(2):  # the gradient of y is that of x, in another shape
+        (2 * (x + ag.reshape(y, (6,)))).sum().backward()
+    assert kept[0].tolist() == [[2.0, 2.0, 2.0]] * 2
+    assert x.grad.tolist() == [4.0] * 6
+
+
 DIAMONDS = [
     (lambda x: x * x, lambda x: 2 * x),
     (lambda x: x + x + x, lambda x: 3),

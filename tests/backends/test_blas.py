@@ -72,12 +72,13 @@ def _unaligned(y):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(3, 4), (1, 5), (5, 1), (300, 200), (0, 3), (3, 0)])
-def test_an_outer_product_is_added_in_place(shape, dtype, layout, either):
+def test_an_outer_product_is_added_in_place(shape, dtype, layout, either, capfd):
     x1, x2 = (RNG.normal(size=n).astype(dtype) for n in shape)
     y = LAYOUTS[layout](RNG.normal(size=shape).astype(dtype))
     expected = y - 0.5 * np.outer(x1, x2)
     assert CPU.axpy(-0.5, numpy_backend.Outer(x1, x2), y) is y
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    assert capfd.readouterr() == ("", "")  # BLAS writes of what it doesn't like
 
 
 def test_an_outer_product_is_added_to_another_type():
@@ -90,10 +91,22 @@ def test_an_outer_product_is_added_to_another_type():
 def test_what_may_not_be_written_to_is_not():
     x, y = np.ones((2, 200, 100))
     y.flags.writeable = False
-    for each in (x, numpy_backend.Outer(x[:, 0], x[0])):
+    for each, target in [(x, y), (x.ravel(), y.ravel()), (numpy_backend.Outer(x[:, 0], x[0]), y)]:
         with pytest.raises(ValueError, match="read-only"):
-            CPU.axpy(1.0, each, y)
+            CPU.axpy(1.0, each, target)
     assert (y == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["read-only", "unaligned"])
+def test_a_large_array_is_added_wherever_it_lies(kind, either):
+    x, y = RNG.normal(size=(2, 20_000)).astype("float32")
+    expected = y + 2 * x
+    if kind == "unaligned":
+        x, y = _unaligned(x), _unaligned(y)
+    else:
+        x.flags.writeable = False
+    assert CPU.axpy(2.0, x, y) is y
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_adding_an_outer_product_makes_no_array(either):
@@ -228,3 +241,11 @@ def test_optimizers_step_alike_whether_it_was_read_or_not(read, layout, momentum
         np.testing.assert_allclose(w.grad.data, g)  # it is left as it was
     np.testing.assert_allclose(w.data, value)
     assert w.data is own
+
+
+def test_an_example_of_another_type_than_the_weights(either):
+    x, W, b, expected = layer()
+    x = ag.Tensor(x.data.astype("float32"))
+    loss(x, W, b).backward()
+    assert W.grad.dtype == ag.float64
+    np.testing.assert_allclose(W.grad.data, expected, rtol=1e-5)

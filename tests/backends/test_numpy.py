@@ -5,8 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import agrad as ag
 from agrad.backends import CPU
 from agrad.backends.numpy import to_numpy
+from agrad.nn import functional as F
 
 LAYOUTS = {
     "contiguous": lambda x: x.copy(),
@@ -51,6 +53,22 @@ def test_axpy_of_a_large_array_makes_only_a_small_one():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < y.nbytes / 8
+
+
+@pytest.mark.parametrize("dtypes", ["f4 f4 f4", "f8 f4 f4", "f4 f4 f8", "f4 f8 f8"])
+def test_a_layer_gives_each_example_the_same_in_batches_of_any_size(dtypes):
+    rng = np.random.default_rng(0)
+    shapes = [(70, 150), (100, 150), 100]
+    x, W, b = (
+        ag.Tensor(rng.normal(size=shape).astype(dtype))
+        for shape, dtype in zip(shapes, dtypes.split(), strict=True)
+    )
+    whole = F.affine_transform(x, W, b)
+    np.testing.assert_allclose(whole.data, x.data @ W.data.T + b.data, rtol=1e-4, atol=1e-4)
+    for batch in (1, 2, 64, 65):
+        part = F.affine_transform(x[:batch], W, b)
+        assert part.dtype == whole.dtype
+        np.testing.assert_allclose(part.data, whole.data[:batch], rtol=1e-4, atol=1e-4)
 
 
 def test_own_copies_views_and_scalars_alone():
