@@ -136,6 +136,7 @@ class Watcher:
                 if isinstance(function, FunctionType) and function.__code__ in self._new:
                     self._add_cells(function)
         self.objects = [each for each in self.objects if each() is not None]
+        self._ids = {id(each()) for each in self.objects}  # others may get those of the dead
 
     def _event(self, frame: FrameType, event: str, argument: Any) -> None:
         if recording.tape is None or recording.tape.busy:

@@ -378,7 +378,8 @@ class Routine:
         old = self.program.stand_in(new.call.args[2])
         if old.call is not None or old.source != self.updated[new]:
             return False
-        return self.program.calls[self._last[old]] is new.call
+        calls = self.program.calls
+        return self._last[old] < len(calls) and calls[self._last[old]] is new.call
 
     def finish(self) -> None:
         """Write what has changed, and return what is wanted."""

@@ -305,6 +305,182 @@ def test_backward_refuses_arrays_that_a_replay_has_written_to():
         loss.backward()
 
 
+def test_a_parameter_that_is_returned_is_the_parameter():
+    w = ag.Parameter([1.0, 2.0])
+    step = ag.compile(lambda x: (w, x, w.detach() * x))
+    x = ag.Tensor([3.0, 4.0], dtype=ag.float32)
+    for _ in range(4):
+        own, argument, product = step(x)
+        assert own is w
+        assert argument is x
+        assert product.tolist() == [3.0, 8.0]
+
+
+def test_a_view_that_is_returned_is_a_copy():
+    base = ag.Tensor([1.0, 2.0, 3.0])
+    step = ag.compile(lambda: (base[1:], base[1:]))
+    for _ in range(4):
+        first, second = step()
+        with ag.no_grad():
+            first += 10
+        assert second.tolist() == [2.0, 3.0]
+        assert base.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_an_argument_that_the_step_also_finds_by_itself_stays_that_one():
+    w, other = ag.Parameter([1.0, 2.0]), ag.Parameter([5.0, 6.0])
+    step = ag.compile(lambda x: (w * x).sum().detach())
+    for _ in range(3):
+        assert step(w).item() == 5.0
+    assert step(other).item() == 17.0
+    assert step(w).item() == 5.0
+
+
+def test_changes_in_place_are_written_into_the_memory_of_the_tensor():
+    total = ag.Tensor([0.0, 0.0])
+    memory = total.data
+
+    @ag.compile
+    @ag.no_grad()
+    def step(x):
+        nonlocal_total = total
+        nonlocal_total += x
+        nonlocal_total[0] = nonlocal_total[0] * 2
+
+    expected = np.zeros(2)
+    for i in range(6):
+        step(ag.Tensor([1.0, float(i)]))
+        expected += [1.0, i]
+        expected[0] *= 2
+        assert total.tolist() == expected.tolist()
+    assert total.data is memory
+
+
+def test_a_tensor_changed_while_another_has_its_memory_is_refused():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step():
+        before = w.detach()
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+        return before - w.detach()
+
+    with pytest.raises(RuntimeError, match="whose memory another one shares"):
+        step()
+    assert w.tolist() == [1.0, 2.0]
+
+
+def test_the_old_array_stays_where_nothing_is_written_in_place():
+    pytest.importorskip("jax")
+    w = ag.Parameter([1.0, 2.0], device="jax")
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step():
+        before = w.detach()
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        return before
+
+    for i in range(5):
+        assert step().tolist() == [1.0 - 0.5 * i, 2.0 - 0.5 * i]
+
+
+def test_two_tensors_that_share_memory_are_refused_if_one_is_changed():
+    array = np.zeros(4)
+    first, second = ag.Tensor(array[:2]), ag.Tensor(array[1:])
+
+    @ag.compile
+    @ag.no_grad()
+    def step():
+        changed = first
+        changed += 1.0
+        return second * 1
+
+    with pytest.raises(RuntimeError, match="shares its memory with another"):
+        step()
+
+
+def test_a_hook_is_part_of_the_step_once_it_is_registered():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step():
+        w.grad = None
+        w.sum().backward()
+
+    for _ in range(3):
+        step()
+        assert w.grad.tolist() == [1.0, 1.0]
+    handle = w.register_hook(lambda g: g * 3)
+    for _ in range(3):
+        step()
+        assert w.grad.tolist() == [3.0, 3.0]
+    handle.remove()
+    step()
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_frozen_parameter_gets_no_gradient():
+    w, v = ag.Parameter([1.0]), ag.Parameter([2.0])
+
+    @ag.compile
+    def step():
+        w.grad = v.grad = None
+        (w * v).sum().backward()
+
+    for _ in range(3):
+        step()
+    v.requires_grad = False
+    step()
+    assert w.grad.tolist() == [2.0]
+    assert v.grad is None
+
+
+def test_a_module_that_is_set_to_evaluation_is_recorded_anew():
+    class Noisy(ag.nn.Module):
+        def forward(self, x):
+            return x + 1 if self.training else x
+
+    model = Noisy()
+    step = ag.compile(lambda x: model(x))
+    x = ag.Tensor([1.0])
+    for _ in range(3):
+        assert step(x).item() == 2.0
+    model.eval()
+    assert step(x).item() == 1.0
+
+
+def test_without_gradients_the_step_is_another():
+    w = ag.Parameter([1.0])
+
+    @ag.compile
+    def step():
+        loss = (w * 2).sum()
+        if loss.requires_grad:
+            w.grad = None
+            loss.backward()
+        return loss
+
+    for _ in range(3):
+        step()
+    w.grad = None
+    with ag.no_grad():
+        step()
+    assert w.grad is None
+
+
+def test_calls_that_are_made_twice_are_made_once():
+    step = ag.compile(lambda x: (ag.exp(x) + ag.exp(x), ag.sin(x) * 0))
+    for _ in range(2):
+        step(ag.Tensor([1.0]))
+    assert step.program().count("exp(") == 1
+
+
 def test_compile_needs_a_function():
     with pytest.raises(TypeError, match="compile needs a function, got int"):
         ag.compile(3)

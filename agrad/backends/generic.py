@@ -271,8 +271,7 @@ class Backend:
         new = []
         for g, v in zip(gs, vs, strict=True):
             v *= momentum
-            v += g
-            new.append(v)
+            new.append(self.axpy(1, g, v))
         return new, self.axpy_all(-lr, new, ps)
 
     def outer(self, x1: Array, x2: Array) -> Array:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from functools import cached_property, lru_cache
 from numbers import Number
 from typing import Any, Literal
@@ -150,19 +150,6 @@ class NumPyBackend(Backend):
         for start in range(0, len(y), rows):
             y[start : start + rows] += x[start : start + rows] * alpha
         return y
-
-    def momentum_all(
-        self,
-        momentum: float,
-        lr: float,
-        gs: Sequence[Array],
-        vs: Sequence[Array],
-        ps: Sequence[Array],
-    ) -> tuple[list[Array], list[Array]]:
-        for g, v in zip(gs, vs, strict=True):
-            v *= momentum
-            self.axpy(1, g, v)
-        return list(vs), self.axpy_all(-lr, vs, ps)
 
     def expm1(self, x: Array) -> Array:
         if x.dtype.kind != "c":

@@ -5,6 +5,7 @@ class `Traced`, each have a value and know the call that made them; so functions
 are written over any namespace, leave behind the list of raw calls that a step makes.
 """
 
+import gc
 import math
 import operator
 import sys
@@ -604,10 +605,27 @@ class Recorder(Backend):
     def setitem(self, x: Any, key: Any, value: Any) -> Any:
         return self.run("setitem", self.real.setitem, (x, key, value), {})
 
+    def _check_unshared(self, target: Any) -> None:
+        """Refuse to write to an array that several Tensors have, such as one and its detach().
+
+        Each of them would show the change, while here only one gets the new array.
+        """
+        if not isinstance(target, Traced) or self.real.memory(target.value) is None:
+            return
+        holders = [x for x in gc.get_referrers(target) if getattr(x, "_data", None) is target]
+        if len(holders) > 1:
+            refuse(
+                f"write to a Tensor of shape {target.shape} whose memory another one shares",
+                "after detach(), for one; change or keep a copy, agrad.asarray(t, copy=True)",
+            )
+
     def assign(self, target: Any, key: Any, value: Any) -> Any:
+        self._check_unshared(target)
         return self.setitem(target, key, value)
 
     def axpy(self, alpha: Any, x: Any, y: Any) -> Any:
+        self._check_unshared(y)
+
         def axpy(alpha: Any, x: Array, y: Array) -> Array:
             return Backend.axpy(self.real, alpha, x, y)  # which gives a new array
 

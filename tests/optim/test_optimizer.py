@@ -91,3 +91,17 @@ def test_an_optimizer_of_ones_own_needs_a_step():
     optimizer = Optimizer([w], lr=0.1)
     with pytest.raises(NotImplementedError, match="Optimizer must define step"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_writes_of_two_optimizers_may_be_told_in_either_order(first):
+    w = ag.Parameter([1.0, 2.0])
+    optimizers = [ag.optim.SGD([w], 0.5), ag.optim.SGD([w], 0.25)]
+    w.grad = ag.ones_like(w)
+    optimizers[0].step()
+    loss = (w * w).sum()
+    optimizers[1].step()
+    for optimizer in (optimizers[first], optimizers[1 - first]):
+        optimizer._look_up()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
