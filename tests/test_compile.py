@@ -373,6 +373,23 @@ def test_a_tensor_changed_while_another_has_its_memory_is_refused():
     assert w.tolist() == [1.0, 2.0]
 
 
+def test_a_parameter_updated_while_a_view_shows_it_is_refused():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step():
+        part = w.detach()[1:]
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        return part * 1
+
+    with pytest.raises(RuntimeError, match="whose memory another one shares"):
+        step()
+    assert w.tolist() == [1.0, 2.0]
+
+
 def test_the_old_array_stays_where_nothing_is_written_in_place():
     pytest.importorskip("jax")
     w = ag.Parameter([1.0, 2.0], device="jax")
@@ -479,6 +496,98 @@ def test_calls_that_are_made_twice_are_made_once():
     for _ in range(2):
         step(ag.Tensor([1.0]))
     assert step.program().count("exp(") == 1
+
+
+def test_zeros_of_either_sign_are_two_numbers():
+    step = ag.compile(lambda x: (1 / (x * 0.0), 1 / (x * -0.0)))
+    for _ in range(3):
+        with np.errstate(divide="ignore"):
+            first, second = step(ag.Tensor([1.0]))
+        assert (first.item(), second.item()) == (np.inf, -np.inf)
+
+
+def test_arrays_from_elsewhere_that_differ_from_run_to_run_are_refused():
+    rng = np.random.default_rng(0)
+    step = ag.compile(lambda x: x * ag.Tensor(rng.random(2)))
+    with pytest.raises(RuntimeError, match="differ from run to run"):
+        [step(ag.Tensor([1.0, 1.0])) for _ in range(9)]
+
+
+def test_a_gradient_that_is_used_up_can_be_returned():
+    layer = ag.nn.Linear(3, 2, dtype="float64")
+    optimizer = ag.optim.SGD(layer.parameters(), 0.5)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        layer(x).sum().backward()
+        optimizer.step()
+        return layer.weight.grad
+
+    for i in range(5):
+        x = np.arange(3.0) + i
+        assert step(ag.Tensor(x)).tolist() == [x.tolist()] * 2
+
+
+def test_gradients_stay_if_they_are_reset_outside_of_the_step():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step(x):
+        (w * x).sum().backward()
+        optimizer.step()
+
+    for i in range(5):
+        optimizer.zero_grad()
+        step(ag.Tensor([1.0, float(i)], dtype=ag.float32))
+        assert w.grad.tolist() == [1.0, i]
+
+
+def test_one_tensor_for_two_arguments_is_another_case_than_two():
+    step = ag.compile(lambda a, b: a * b)
+    x, y = ag.Tensor([2.0]), ag.Tensor([5.0])
+    for _ in range(3):
+        assert step(x, x).item() == 4.0
+    assert step(x, y).item() == 10.0
+
+
+def test_backward_refuses_arguments_that_a_replay_has_written_to():
+    @ag.compile
+    @ag.no_grad()
+    def step(x):
+        x += 1
+
+    w, x = ag.Parameter([1.0], dtype="float64"), ag.Tensor([1.0])
+    for _ in range(3):
+        step(x)
+    loss = (w * x).sum()
+    step(x)
+    assert x.tolist() == [5.0]
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_a_changed_attribute_of_a_class_is_not_missed():
+    class Settings:
+        factor = 2.0
+
+    step = ag.compile(lambda x: x * Settings.factor)
+    for _ in range(3):
+        assert step(ag.Tensor([1.0])).item() == 2.0
+    Settings.factor = 3.0
+    assert step(ag.Tensor([1.0])).item() == 3.0
+
+
+def test_the_default_data_type_is_part_of_the_case():
+    step = ag.compile(lambda: ag.random.Generator(0).uniform(0, 1, (2,)))
+    for _ in range(3):
+        assert step().dtype == ag.float32
+    ag.set_default_dtype("float64")
+    try:
+        assert step().dtype == ag.float64
+    finally:
+        ag.set_default_dtype("float32")
 
 
 def test_compile_needs_a_function():

@@ -605,26 +605,39 @@ class Recorder(Backend):
     def setitem(self, x: Any, key: Any, value: Any) -> Any:
         return self.run("setitem", self.real.setitem, (x, key, value), {})
 
-    def _check_unshared(self, target: Any) -> None:
-        """Refuse to write to an array that several Tensors have, such as one and its detach().
+    def _check_unshared(self, target: Any, views: bool) -> None:
+        """Refuse to write to an array that several Tensors show, such as one and its detach().
 
         Each of them would show the change, while here only one gets the new array.
         """
-        if not isinstance(target, Traced) or self.real.memory(target.value) is None:
+        memory = self.real.memory(target.value)
+        if memory is None:
             return
-        holders = [x for x in gc.get_referrers(target) if getattr(x, "_data", None) is target]
+        shown = [target]
+        if views:
+            outs = (call.out for call in self.tape.calls)
+            arrays = (out for out in outs if isinstance(out, Traced) and out.recorder is self)
+            shown += [x for x in arrays if x is not target and self._memory(x.value) == memory]
+        holders = [
+            each
+            for each in gc.get_referrers(*shown)
+            if any(getattr(each, "_data", None) is array for array in shown)
+        ]
         if len(holders) > 1:
             refuse(
                 f"write to a Tensor of shape {target.shape} whose memory another one shares",
-                "after detach(), for one; change or keep a copy, agrad.asarray(t, copy=True)",
+                "a view of it or its detach(); use a copy, agrad.asarray(t, copy=True)",
             )
 
+    def _memory(self, array: Any) -> Any:
+        return self.real.memory(array) if type(array) is self.real.array_type else None
+
     def assign(self, target: Any, key: Any, value: Any) -> Any:
-        self._check_unshared(target)
+        self._check_unshared(target, views=False)  # they are made anew after it
         return self.setitem(target, key, value)
 
     def axpy(self, alpha: Any, x: Any, y: Any) -> Any:
-        self._check_unshared(y)
+        self._check_unshared(y, views=True)
 
         def axpy(alpha: Any, x: Array, y: Array) -> Array:
             return Backend.axpy(self.real, alpha, x, y)  # which gives a new array
