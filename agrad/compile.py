@@ -150,6 +150,16 @@ class _Recording(Tape):
         for owner, name, value in self.numbers:
             vars(owner)[name] = value
 
+    def forget(self) -> None:
+        """Let go of the arrays of this run; a tape is full of cycles and may stay for a while."""
+        for call in self.calls:
+            for value in (call.out, *call.inputs()):
+                if value is not None and not value.is_constant:
+                    value.value = None
+        for lifted in self.lifted.values():
+            lifted.traced.value = None
+        self.lifted.clear()
+
     def release(self, tensor: Variable) -> None:
         """Give a Tensor that was made in the step a real array."""
         backend = tensor._backend
@@ -272,7 +282,8 @@ class _Step(Writer):
         self.pins = [(source, source.read(leaves)) for source in tape.pinned]
         found = set(map(id, guards.tensors))
         self.objects = [(i, leaf) for i, leaf in enumerate(leaves) if id(leaf) in found]
-        self.alive = list(leaves)  # so that the id of an object stays its own
+        # So that the id of an object in the key stays its own
+        self.alive = [leaf for leaf in leaves if not isinstance(leaf, Variable)]
         self.held: list[_Held] = []
         unread = {id(lifted) for lifted, _ in changes.grads if lifted.grad is not None}
         for lifted in tape.lifted.values():
@@ -289,7 +300,8 @@ class _Step(Writer):
             used_up = lifted.grad is not None and not is_read and lifted.source in changed
             grads.append((source, None if used_up else grad))
         results = results._replace(grads=grads)
-        self.routine = Routine(Program(tape.calls, results.values(), program.wishes), results)
+        routine = Routine(Program(tape.calls, results.values(), program.wishes), results)
+        self.source, self.run = routine.source, routine.run
         self.written = [source for source, _ in results.data]
 
     def fits(self, leaves: Sequence[Any]) -> bool:
@@ -304,7 +316,7 @@ class _Step(Writer):
 
     def replay(self, leaves: Sequence[Any]) -> Any:
         """Run the program."""
-        outputs = self.routine.run(leaves)
+        outputs = self.run(leaves)
         if self.written:
             self._note_writes()
             for source in self.written:
@@ -321,7 +333,8 @@ class _Held:
 
     def __init__(self, lifted: _Lifted, needs_same_grad: bool) -> None:
         self.source = lifted.source
-        self.data = lifted.data
+        self.data = None if lifted.source.owner is None else lifted.data  # a batch isn't kept
+        self.shape, self.dtype = lifted.data.shape, lifted.data.dtype
         self.backend = lifted.backend
         self.has_node = lifted.node is not None
         self.hooks = _hooks(lifted.node)
@@ -332,8 +345,8 @@ class _Held:
         tensor = self.source.tensor(leaves)
         data = tensor._data
         if data is not self.data:
-            same = tensor._backend is self.backend and data.shape == self.data.shape
-            if not same or data.dtype != self.data.dtype:
+            same = tensor._backend is self.backend and data.shape == self.shape
+            if not same or data.dtype != self.dtype:
                 return False
             if self.source.owner is not None:
                 self.data = data
@@ -347,10 +360,9 @@ def _hooks(node: Any) -> tuple[int, ...]:
 
 
 class _Form:
-    """What a step returns: the form of it, and what each part is."""
+    """What a step returns: the form of it, and what each part is; the arrays go to `outputs`."""
 
-    def __init__(self, tape: _Recording, result: Any) -> None:
-        self.outputs: list[Any] = []
+    def __init__(self, tape: _Recording, result: Any, outputs: list[Any]) -> None:
         self.parts: list[tuple[str, Any]] = []
         leaves: list[Any] = []
         self.structure = _flatten(result, leaves)
@@ -365,10 +377,10 @@ class _Form:
                         "return its .detach()"
                     )
                 self.parts.append(("tensor", leaf._backend.real))
-                self.outputs.append(leaf._data)
+                outputs.append(leaf._data)
             elif isinstance(leaf, (Traced, TracedNumber)):
                 self.parts.append(("array", None))
-                self.outputs.append(leaf)
+                outputs.append(leaf)
             else:
                 self.parts.append(("value", leaf))
 
@@ -384,12 +396,6 @@ class _Form:
             else:
                 built.append(what.tensor(leaves) if kind == "same" else what)
         return _build(self.structure, iter(built))
-
-    def first(self, leaves: Sequence[Any]) -> Any:
-        """Return what the recorded run returned."""
-        return self.build(
-            [_copy(x) if isinstance(x, Traced) else x.value for x in self.outputs], leaves
-        )
 
 
 def _flatten(value: Any, leaves: list[Any]) -> Any:
@@ -480,7 +486,7 @@ class Compiled(Generic[P, R]):
             Python code, a function for each kind of arguments; empty before the second call.
         """
         steps = [step for found in self._steps.values() for step in found]
-        return "\n".join(step.routine.source for step in steps)
+        return "\n".join(step.source for step in steps)
 
     def _record(self, key: Any, structure: Any, leaves: Sequence[Any]) -> Any:
         """Run the step once, recorded, and keep its program if it was the same as the last."""
@@ -507,7 +513,8 @@ class Compiled(Generic[P, R]):
                 args, kwargs = _build(structure, iter(given))
                 result = self._function(*args, **kwargs)
             changes = _Changes(tape)
-            form = _Form(tape, result)
+            outputs: list[Any] = []
+            form = _Form(tape, result, outputs)
         finally:
             recording.tape = None
             tape.put_back()
@@ -520,7 +527,7 @@ class Compiled(Generic[P, R]):
             tape.release(leak)
         del leaks
         results = Results(
-            form.outputs,
+            outputs,
             [(lifted.source, traced) for lifted, traced in changes.data],
             [(lifted.source, grad) for lifted, grad in changes.grads],
             changes.numbers,
@@ -549,9 +556,10 @@ class Compiled(Generic[P, R]):
             step = _Step(tape, changes, program, results, form, guards, leaves)
             self._steps.setdefault(key, []).insert(0, step)
             self._latest.pop(key, None)
-        first = form.first(leaves)
+        given = [_copy(x) if isinstance(x, Traced) else x.value for x in outputs]
         changes.apply()
-        return first
+        tape.forget()
+        return form.build(given, leaves)
 
 
 def _name_of(tensor: Any) -> str:

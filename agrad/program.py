@@ -82,8 +82,6 @@ class Program:
         self._taken: dict[str, int] = {}
         self._same: dict[Value, Value] = {}  # what stands for a value that was made twice
         self.calls = self._without_repeats(_needed(calls, results))
-        # Numbers need it again: a call that was made twice may have been another's only use
-        self.calls = _needed(self.calls, [self.stand_in(each) for each in results])
         self.results = [self.stand_in(each) for each in results]
         self.sources: dict[Any, Value] = {}
         self.constants: list[Traced] = []
@@ -100,6 +98,8 @@ class Program:
         for call in self.calls:
             if call.out is not None:
                 self.names[call.out] = self.name("t")
+        # All that tells it from another; without the arrays, which may be forgotten
+        self._facts = list(self.sources), self._lines(), list(map(self._frozen, self.constants))
 
     def name(self, wish: str) -> str:
         """Return a name that nothing else in the program has."""
@@ -161,12 +161,7 @@ class Program:
 
     def same_as(self, other: "Program") -> bool:
         """Return whether another recording gave the same program."""
-        return (
-            list(self.sources) == list(other.sources)
-            and self._lines() == other._lines()
-            and [self._frozen(c) for c in self.constants]
-            == [other._frozen(c) for c in other.constants]
-        )
+        return self._facts == other._facts
 
     def _lines(self) -> list[Any]:
         return [
@@ -354,7 +349,7 @@ class Routine:
         else:
             function = self.bind(call.name.replace(".", "_"), self.function(call))
         self.lines.append(f"{target}{function}({self.arguments(call)})")
-        done = {v: None for v in self.program.inputs(call) if self._last[v] == position and v.call}
+        done = [value for value, last in self._last.items() if last == position and value.call]
         if done:
             self.lines.append(f"del {', '.join(map(self.text, done))}")
 

@@ -1,5 +1,7 @@
 """Recorded steps: they do what the step does, and refuse what can't be recorded."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -588,6 +590,111 @@ def test_the_default_data_type_is_part_of_the_case():
         assert step().dtype == ag.float64
     finally:
         ag.set_default_dtype("float32")
+
+
+def test_equal_results_are_two_arrays():
+    step = ag.compile(lambda x: (x + 1, x + 1))
+    for _ in range(4):
+        first, second = step(ag.Tensor([1.0]))
+        first += 1
+        assert second.item() == 2.0
+
+
+def test_gradients_add_up_again_when_nobody_resets_them_any_more():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step():
+        w.sum().backward()
+
+    for _ in range(4):
+        w.grad = None
+        step()
+    for count in range(2, 5):
+        step()
+        assert w.grad.tolist() == [count, count]
+
+
+def test_backward_refuses_arrays_that_a_recording_has_written_to():
+    w = ag.Parameter([1.0, 2.0])
+    loss = (w * w).sum()
+
+    @ag.compile
+    @ag.no_grad()
+    def step():
+        changed = w
+        changed += 1.0
+
+    step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_variables_of_functions_that_the_step_calls_are_never_missed():
+    def scaler():
+        factor = 2.0
+
+        def scale(x):
+            return x * factor
+
+        def change(value):
+            nonlocal factor
+            factor = value
+
+        return scale, change
+
+    scale, change = scaler()
+    step = ag.compile(lambda x: scale(x))
+    for _ in range(4):
+        assert step(ag.Tensor([1.0])).item() == 2.0
+    change(5.0)
+    assert step(ag.Tensor([1.0])).item() == 5.0
+
+
+def test_a_longer_list_is_never_missed():
+    factors = [2.0, 3.0]
+
+    @ag.compile
+    def step(x):
+        for factor in factors:
+            x = x * factor
+        return x
+
+    for _ in range(4):
+        assert step(ag.Tensor([1.0])).item() == 6.0
+    factors.append(4.0)
+    assert step(ag.Tensor([1.0])).item() == 24.0
+
+
+def test_a_changed_attribute_of_the_class_of_an_object_is_not_missed():
+    class Holder:
+        factor = 2.0
+
+    holder = Holder()
+    step = ag.compile(lambda x: x * holder.factor)
+    for _ in range(4):
+        assert step(ag.Tensor([1.0])).item() == 2.0
+    Holder.factor = 3.0
+    assert step(ag.Tensor([1.0])).item() == 3.0
+
+
+def test_no_array_of_the_recorded_runs_is_kept():
+    w = ag.Parameter(np.ones((10, 1000)))
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        (ag.exp(x) * w).sum().backward()
+        optimizer.step()
+
+    x = ag.Tensor(np.ones((1000, 10, 1000), dtype="float32")[:50])
+    tracemalloc.start()
+    for _ in range(4):
+        step(x)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < x.size * 4 / 2
 
 
 def test_compile_needs_a_function():
