@@ -15,6 +15,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 from agrad.autograd import Leaf, Node, Variable, is_grad_enabled, wrap
 from agrad.backends import (
     Array,
+    Backend,
     Recorder,
     Tape,
     Traced,
@@ -25,8 +26,9 @@ from agrad.backends import (
     recording,
 )
 from agrad.dtypes import get_default_dtype
-from agrad.guards import Guards, Watcher
-from agrad.program import Program, Results, Routine, Source
+from agrad.guards import Conditions, Guards, Watcher
+from agrad.program import Program, Results, Source
+from agrad.routine import Routine
 from agrad.tensor import Parameter
 from agrad.writes import Writer, note_write
 
@@ -278,20 +280,26 @@ class _Step(Writer):
         leaves: Sequence[Any],
     ) -> None:
         self.form = form
-        self.guards = guards
-        self.pins = [(source, source.read(leaves)) for source in tape.pinned]
-        found = set(map(id, guards.tensors))
-        self.objects = [(i, leaf) for i, leaf in enumerate(leaves) if id(leaf) in found]
-        # So that the id of an object in the key stays its own
-        self.alive = [leaf for leaf in leaves if not isinstance(leaf, Variable)]
-        self.held: list[_Held] = []
+        # Whether the step would do the same with other arguments, as things are then
+        conditions = Conditions()
+        _add_modes(conditions)
+        _add_arguments(conditions, leaves)
         unread = {id(lifted) for lifted, _ in changes.grads if lifted.grad is not None}
         for lifted in tape.lifted.values():
             source = lifted.source
             reads_grad = Source("grad", source.owner, source.key) in program.sources
             if source.kind == "data":
                 needs_same = reads_grad or id(lifted) not in unread
-                self.held.append(_Held(lifted, needs_same))
+                _Held(lifted).add_to(conditions, lifted, needs_same)
+        for source in tape.pinned:
+            value = conditions.bind(source.read(leaves))
+            conditions.add(f"{conditions.bind(source)}.read(leaves) == {value}")
+        found = set(map(id, guards.tensors))
+        for i, leaf in enumerate(leaves):
+            if id(leaf) in found:
+                conditions.add(f"leaves[{i}] is {conditions.bind(leaf)}")
+        guards.add_to(conditions)
+        self.fits = conditions.function()
         # A gradient that the step has made and used up itself isn't kept
         changed = {source for source, _ in results.data}
         grads = []
@@ -303,16 +311,6 @@ class _Step(Writer):
         routine = Routine(Program(tape.calls, results.values(), program.wishes), results)
         self.source, self.run = routine.source, routine.run
         self.written = [source for source, _ in results.data]
-
-    def fits(self, leaves: Sequence[Any]) -> bool:
-        """Return whether the step would do the same with these arguments, as things are now."""
-        for source, value in self.pins:
-            if source.read(leaves) != value:
-                return False
-        for position, leaf in self.objects:
-            if leaves[position] is not leaf:
-                return False
-        return all(held.fits(leaves) for held in self.held) and self.guards.changed() is None
 
     def replay(self, leaves: Sequence[Any]) -> Any:
         """Run the program."""
@@ -328,31 +326,84 @@ class _Step(Writer):
         return [source.owner for source in self.written if source.owner is not None]
 
 
+def _add_modes(conditions: Conditions) -> None:
+    """Add that the settings that hold for every call are those of now."""
+    for mode in _MODES:
+        conditions.add(f"{conditions.bind(mode)}() is {conditions.bind(mode())}")
+
+
+_MODES = (is_grad_enabled, get_default_dtype, default_backend)
+
+
+def _add_arguments(conditions: Conditions, leaves: Sequence[Any]) -> None:
+    """Add that the arguments are alike: what they are, and which of them are one and the same."""
+    conditions.add(f"len(leaves) == {len(leaves)}")
+    tensors: dict[int, int] = {}
+    for i, leaf in enumerate(leaves):
+        text = f"leaves[{i}]"
+        if not (isinstance(leaf, Variable) or type(leaf) in (*_STATIC, *_NUMBERS) or is_array(leaf)):
+            conditions.add(f"{text} is {conditions.bind(leaf)}")
+            continue
+        conditions.add(f"{text}.__class__ is {conditions.bind(type(leaf))}")
+        if isinstance(leaf, Variable):
+            for number, other in tensors.items():
+                conditions.add(f"{text} is {'' if number == id(leaf) else 'not '}leaves[{other}]")
+            tensors.setdefault(id(leaf), i)
+        elif type(leaf) in _STATIC:
+            conditions.add(f"{text} == {conditions.bind(leaf)}")
+        elif is_array(leaf):
+            backend = backend_of(leaf)
+            conditions.add(f"{conditions.bind(backend_of)}({text}) is {conditions.bind(backend)}")
+            _add_array(conditions, text, leaf, backend)
+
+
+def _add_array(conditions: Conditions, text: str, array: Array, backend: Backend) -> None:
+    """Add that an array has the shape, data type and layout of another one."""
+    conditions.add(f"{text}.shape == {conditions.bind(array.shape)}")
+    conditions.add(f"{text}.dtype == {conditions.bind(array.dtype)}")
+    if backend.planner is not None:
+        layout = conditions.bind(backend.planner.layout)
+        conditions.add(f"{layout}({text}) == {conditions.bind(backend.planner.layout(array))}")
+
+
 class _Held:
-    """A Tensor that a recorded step uses, as it must be."""
+    """The array of a Tensor that a recorded step uses; it may get another one that is alike."""
 
-    def __init__(self, lifted: _Lifted, needs_same_grad: bool) -> None:
-        self.source = lifted.source
-        self.data = None if lifted.source.owner is None else lifted.data  # a batch isn't kept
-        self.shape, self.dtype = lifted.data.shape, lifted.data.dtype
+    def __init__(self, lifted: _Lifted) -> None:
+        self.data = lifted.data
         self.backend = lifted.backend
-        self.has_node = lifted.node is not None
-        self.hooks = _hooks(lifted.node)
-        self.has_grad = lifted.grad is not None if needs_same_grad else None
+        conditions = Conditions()
+        _add_array(conditions, "leaves", lifted.data, lifted.backend)
+        self._is_alike = conditions.function()
 
-    def fits(self, leaves: Sequence[Any]) -> bool:
-        """Return whether the Tensor is as it was recorded, but for its values."""
-        tensor = self.source.tensor(leaves)
-        data = tensor._data
-        if data is not self.data:
-            same = tensor._backend is self.backend and data.shape == self.shape
-            if not same or data.dtype != self.dtype:
-                return False
-            if self.source.owner is not None:
-                self.data = data
-        if (tensor._node is not None) is not self.has_node or _hooks(tensor._node) != self.hooks:
+    def follows(self, tensor: Variable) -> bool:
+        """Return whether a Tensor that has got another array is still one for the step."""
+        if tensor._backend is not self.backend or not self._is_alike(tensor._data):
             return False
-        return self.has_grad is None or (tensor._grad is not None) is self.has_grad
+        self.data = tensor._data
+        return True
+
+    def add_to(self, conditions: Conditions, lifted: _Lifted, needs_same_grad: bool) -> None:
+        """Add that the Tensor is as it was recorded, but for its values."""
+        source = lifted.source
+        if source.owner is None:
+            tensor = f"leaves[{source.key}]"
+            conditions.add(f"{tensor}._backend is {conditions.bind(self.backend)}")
+            _add_array(conditions, f"{tensor}._data", lifted.data, lifted.backend)
+            self.data = None  # a batch isn't kept
+        else:
+            tensor, held = conditions.bind(source.owner), conditions.bind(self)
+            conditions.add(f"({tensor}._data is {held}.data or {held}.follows({tensor}))")
+        node = f"{tensor}._node"
+        if lifted.node is None:
+            conditions.add(f"{node} is None")
+        elif not lifted.node.hooks:
+            conditions.add(f"{node} is not None and not {node}.hooks")
+        else:
+            hooks = conditions.bind(_hooks)
+            conditions.add(f"{hooks}({node}) == {conditions.bind(_hooks(lifted.node))}")
+        if needs_same_grad:
+            conditions.add(f"{tensor}._grad is {'' if lifted.grad is None else 'not '}None")
 
 
 def _hooks(node: Any) -> tuple[int, ...]:
@@ -383,9 +434,13 @@ class _Form:
                 outputs.append(leaf)
             else:
                 self.parts.append(("value", leaf))
+        self.is_tensor = self.structure is None and self.parts[0][0] == "tensor"
 
     def build(self, outputs: Sequence[Any], leaves: Sequence[Any]) -> Any:
         """Return what the step returns, from what its program gave."""
+        if self.is_tensor:  # as most are
+            [(_, backend)], [output] = self.parts, outputs
+            return wrap(backend.normalize(output), backend)
         each = iter(outputs)
         built = []
         for kind, what in self.parts:
@@ -459,19 +514,23 @@ class Compiled(Generic[P, R]):
         self._latest: dict[Any, tuple[Program, int]] = {}  # with how many in a row didn't agree
         self._recordings = 0
         self._lock = threading.RLock()  # a program's Tensors are everybody's
+        self._recent: _Step | None = None  # if its arguments were no trees
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if recording.tape is not None:  # it is part of another step that is being recorded
             return self._function(*args, **kwargs)
-        leaves: list[Any] = []
-        structure = _flatten((args, kwargs), leaves)
-        modes = is_grad_enabled(), get_default_dtype(), default_backend()
-        key = structure, modes, _describe(leaves)
         with self._lock:
+            step = self._recent
+            if step is not None and not kwargs and step.fits(args):
+                return cast(R, step.replay(args))
+            leaves: list[Any] = []
+            structure = _flatten((args, kwargs), leaves)
+            key = structure, tuple(mode() for mode in _MODES), _describe(leaves)
             for step in self._steps.get(key, ()):
                 if step.fits(leaves):
-                    result: R = step.replay(leaves)
-                    return result
+                    is_flat = not kwargs and all(part is None for part in structure[1][0][1])
+                    self._recent = step if is_flat else None
+                    return cast(R, step.replay(leaves))
             return cast(R, self._record(key, structure, leaves))
 
     def __repr__(self) -> str:

@@ -9,25 +9,27 @@ import gc
 import sys
 import sysconfig
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dis import get_instructions
 from enum import Enum
+from operator import is_
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from agrad.autograd import Variable
-from agrad.backends import Backend
+from agrad.backends import CPU, Backend
 from agrad.backends.recorder import recording, refuse
 from agrad.dtypes import DType
 from agrad.nn.module import Module
 from agrad.optim.optimizer import Optimizer
 
-__all__ = ["Guards", "Watcher"]
+__all__ = ["Conditions", "Guards", "Watcher"]
 
 _MISSING = object()
 _READS = ("LOAD_GLOBAL", "LOAD_NAME")
 _HOME = str(Path(__file__).parent)
+_NUMPY = str(Path(CPU.library.__file__).parent)
 _STDLIB = sysconfig.get_path("stdlib")
 _SITE = sysconfig.get_path("purelib")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), range, slice, DType, Enum)
@@ -38,7 +40,7 @@ _LARGEST = 10_000  # of a list or dict, so that a data set isn't looked through 
 def _is_foreign(file: str) -> bool:
     """Return whether code is agrad's own or the standard library's."""
     in_stdlib = file.startswith(_STDLIB) and not file.startswith(_SITE)
-    return file.startswith((_HOME, "<frozen")) or in_stdlib
+    return file.startswith((_HOME, _NUMPY, "<frozen")) or in_stdlib
 
 
 def _is_foreign_module(name: str) -> bool:
@@ -60,6 +62,39 @@ class _Cell:
             return self.cell.cell_contents
         except ValueError:  # not assigned yet, or deleted
             return default
+
+
+class Conditions:
+    """Conditions that are looked at before each replay, as one function made from their source."""
+
+    def __init__(self) -> None:
+        self.bound: dict[str, Any] = {"is_": is_, "same": _same}
+        self._names: dict[int, str] = {}
+        self._texts: list[str] = []
+
+    def bind(self, value: Any) -> str:
+        """Return the name by which the source knows an object."""
+        if id(value) not in self._names:
+            name = self._names[id(value)] = f"v{len(self._names)}"
+            self.bound[name] = value
+        return self._names[id(value)]
+
+    def key(self, value: Any) -> str:
+        """Return a key of a dict as source."""
+        return repr(value) if type(value) in (str, int) else self.bind(value)
+
+    def add(self, text: str) -> None:
+        """Add one, as source about ``leaves``, the arguments of the step."""
+        if text not in self._texts:
+            self._texts.append(text)
+
+    def function(self) -> Callable[[Sequence[Any]], bool]:
+        """Return ``function(leaves)``, which tells whether all of them hold."""
+        lines = ["def fits(leaves):", "  try:"]
+        lines += (f"    if not ({text}): return False" for text in self._texts)
+        lines += ["  except (KeyError, ValueError): return False", "  return True"]
+        exec(compile("\n".join(lines), "<conditions of a recorded step>", "exec"), self.bound)
+        return cast("Callable[[Sequence[Any]], bool]", self.bound["fits"])
 
 
 class Watcher:
@@ -238,6 +273,25 @@ class Guards:
             if now is not value and not _same(now, value):
                 return path
         return None
+
+    def add_to(self, conditions: "Conditions") -> None:
+        """Add that nothing has changed."""
+        for scope, name, value, _ in self._entries:
+            if isinstance(scope, _Items):
+                container, items = map(conditions.bind, (scope.container, value))
+                conditions.add(f"len({container}) == {len(value)}")
+                conditions.add(f"all(map(is_, {container}, {items}))")
+                continue
+            value_text = conditions.bind(value)
+            if value is _MISSING:
+                now = f"{conditions.bind(scope)}.get({conditions.key(name)}, {value_text})"
+                conditions.add(f"{now} is {value_text}")
+                continue
+            if isinstance(scope, _Cell):
+                now = f"{conditions.bind(scope.cell)}.cell_contents"
+            else:
+                now = f"{conditions.bind(scope)}[{conditions.key(name)}]"
+            conditions.add(f"({now} is {value_text} or same({now}, {value_text}))")
 
     def skip(self, scope: Any, name: str) -> None:
         """Stop watching a value: the recording reads it anew each time."""

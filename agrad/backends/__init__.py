@@ -9,8 +9,9 @@ from typing import Any
 
 import array_api_compat
 
-from agrad.backends.generic import Array, Backend, Bound, has_integers
+from agrad.backends.generic import Array, Backend, Bound, StepPlanner, Writing, has_integers
 from agrad.backends.numpy import CPU, default_rng, is_number
+from agrad.backends.numpy_steps import NumPySteps
 from agrad.backends.recorder import Recorder, Tape, Traced, TracedNumber, recording
 
 __all__ = [
@@ -18,10 +19,13 @@ __all__ = [
     "Array",
     "Backend",
     "Bound",
+    "NumPySteps",
     "Recorder",
+    "StepPlanner",
     "Tape",
     "Traced",
     "TracedNumber",
+    "Writing",
     "backend_for",
     "backend_of",
     "backend_of_dlpack",

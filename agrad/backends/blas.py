@@ -1,15 +1,15 @@
-"""Two functions of BLAS that NumPy has loaded, but doesn't hand on: they add in one pass.
+"""Three functions of BLAS that NumPy has loaded, but doesn't hand on: they add in one pass.
 
-``y += alpha * x`` takes NumPy two passes and an array between them. BLAS's axpy does it in one, and
-its ger adds an outer product that is never made. They are looked up where NumPy gets its own matrix
+``y += alpha * x`` takes NumPy two passes and an array between them. BLAS's axpy does it in one; its
+ger adds an outer product, and its gemm a product of matrices, that is never made. They are looked up where NumPy gets its own matrix
 products from; where they aren't found (on Windows, or under another name), NumPy's two passes do.
 """
 
 import ctypes
 import sys
-from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +19,43 @@ __all__ = ["Memory", "Updates", "updates"]
 Memory = ctypes.c_char * 0
 
 
-class Updates(NamedTuple):
-    """The two functions for one data type, with the arguments of CBLAS."""
+class Updates:
+    """The functions for one data type, with the arguments of CBLAS.
 
-    axpy: Callable[..., None]  # n, alpha, x, step in x, y, step in y
-    ger: Callable[..., None]  # order, rows, columns, alpha, x1, step, x2, step, y, row of y
+    Parameters
+    ----------
+    library : ctypes.CDLL
+        Where they are.
+    pattern : str
+        What they are called, with {} for "axpy", "ger" or "gemm".
+    integer, real : type
+        The types of their numbers.
+
+    Raises
+    ------
+    AttributeError
+        If they aren't there.
+    """
+
+    def __init__(self, library: ctypes.CDLL, pattern: str, integer: Any, real: Any) -> None:
+        self.integer = integer
+        self.real = real
+        self._library = library
+        self._pattern = pattern
+        array = [ctypes.c_void_p, integer]
+        # n, alpha, x, step in x, y, step in y
+        self.axpy = self.raw("axpy")
+        self.axpy.argtypes = [integer, real, *array, *array]
+        # order, rows, columns, alpha, x1, step in x1, x2, step in x2, y, length of a row of y
+        self.ger = self.raw("ger")
+        self.ger.argtypes = [ctypes.c_int, integer, integer, real, *array, *array, *array]
+        self.raw("gemm")
+
+    def raw(self, name: str) -> Any:
+        """Return a function that takes ctypes' own numbers only, which is the fastest way."""
+        function = self._library[self._pattern.format(name)]
+        function.restype = None
+        return function
 
 
 @cache
@@ -35,16 +67,8 @@ def updates(kind: str) -> Updates | None:
     library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]
     letter, real = ("s", ctypes.c_float) if kind == "f" else ("d", ctypes.c_double)
     for start, end, integer in _NAMES:
-        try:
-            axpy = library[f"{start}cblas_{letter}axpy{end}"]
-            ger = library[f"{start}cblas_{letter}ger{end}"]
-        except AttributeError:
-            continue
-        array: list[Any] = [ctypes.c_void_p, integer]
-        axpy.argtypes = [integer, real, *array, *array]
-        ger.argtypes = [ctypes.c_int, integer, integer, real, *array, *array, *array]
-        axpy.restype = ger.restype = None
-        return Updates(axpy, ger)
+        with suppress(AttributeError):
+            return Updates(library, f"{start}cblas_{letter}{{}}{end}", integer, real)
     return None
 
 

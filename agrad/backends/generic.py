@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
 
-__all__ = ["Backend", "Bound", "has_integers", "has_masks"]
+__all__ = ["Backend", "Bound", "StepPlanner", "Writing", "has_integers", "has_masks"]
 
 Array = Any  # a raw array of whichever library
 _CREATION = frozenset(("arange", "empty", "eye", "full", "linspace", "ones", "zeros"))
@@ -24,6 +24,60 @@ class Bound(NamedTuple):
 
     forward: Callable[..., Array]
     rules: tuple[Callable[..., Array] | None, ...]
+
+
+class Writing(NamedTuple):
+    """How to make a call that writes what it gives into an array that is there already.
+
+    That is ``function(*args, **kwargs, out=array)``. If it is `in_place`, this may be the array of
+    an argument that has its shape and data type.
+    """
+
+    function: Callable[..., Array]
+    args: Any
+    kwargs: dict[str, Any]
+    in_place: bool
+
+
+class StepPlanner:
+    """What a library whose arrays can be written to offers to recorded steps.
+
+    With `agrad.compile`, the arrays that a step makes on its way are made once, beforehand.
+    """
+
+    #: The backend's kernels as calls of a recorder, ``function(recorder, *args)``
+    unfolded: ClassVar[dict[str, Callable[..., Any]]] = {}
+
+    def writing(self, function: Any, args: Any, kwargs: Any) -> Writing | None:
+        """Return how a call can write into an array, None if it can't."""
+        raise NotImplementedError
+
+    def shortcut(self, function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+        """Return a call that gives the same as another one, sooner."""
+        return function, args, kwargs
+
+    def adding(self, name: str, args: Any, y: Array) -> Callable[..., Array] | None:
+        """Return ``function(alpha, *args, y)``, which adds to y what a call of `name` gives.
+
+        The arguments are of the recorder; `y` is an array like the one that will be added to.
+        """
+        raise NotImplementedError
+
+    def memory(self, like: Array) -> Any:
+        """Return new memory for an array."""
+        raise NotImplementedError
+
+    def array(self, memory: Any, like: Array) -> Array:
+        """Return an array of another one's shape, data type and layout, in some memory."""
+        raise NotImplementedError
+
+    def layout(self, array: Array) -> Any:
+        """Return how the elements of an array lie in memory."""
+        raise NotImplementedError
+
+    def is_dense(self, array: Array) -> bool:
+        """Return whether an array has elements, each at its own place, and no gaps between."""
+        raise NotImplementedError
 
 
 class _Bindings(dict[Any, Bound]):
@@ -61,6 +115,9 @@ class Backend:
 
     #: Whether `whole` gives the same object each time
     one_whole = False
+
+    #: How recorded steps can have their memory planned; None if they can't
+    planner: StepPlanner | None = None
 
     #: Faster versions of composite functions and of their rules, by name: "nll", "nll.z".
     kernels: ClassVar[dict[str, Callable[..., Array]]] = {}

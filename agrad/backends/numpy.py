@@ -17,14 +17,14 @@ __all__ = ["CPU", "NumPyBackend", "to_numpy"]
 
 # From how many elements on `axpy` is BLAS's; how many it takes at a time where it isn't, so that
 # their product stays in the cache
-_LARGE = 10_000
+LARGE = 10_000
 _BLOCK = 1 << 17
 
 # Up to how many columns `_axis_first` copies a matrix
-_SHORT = 100
+SHORT = 100
 
 # Up to how many rows `affine_transform` takes for few
-_FEW_ROWS = 64
+FEW_ROWS = 64
 
 
 class Outer:
@@ -61,11 +61,11 @@ class Outer:
         if blas is None or y.dtype != self.dtype or not y.flags.carray:
             return False
         memory, row = Memory.from_buffer(y), max(1, columns)
-        blas.ger(_ROW_MAJOR, rows, columns, alpha, x1, 1, x2, 1, memory, row)
+        blas.ger(ROW_MAJOR, rows, columns, alpha, x1, 1, x2, 1, memory, row)
         return True
 
 
-_ROW_MAJOR = 101  # how CBLAS calls C's order
+ROW_MAJOR = 101  # how CBLAS calls C's order
 
 
 class NumPySpecial(Special):
@@ -137,7 +137,7 @@ class NumPyBackend(Backend):
             if x.add_to(y, alpha):
                 return y
             x = x.multiplied()
-        if y.size < _LARGE:
+        if y.size < LARGE:
             return np.add(y, x if alpha == 1 else x * alpha, out=y)
         blas = updates(y.dtype.char)
         if blas is not None and x.dtype == y.dtype:
@@ -217,14 +217,14 @@ def _axis_first(x: Array, axis: int) -> Array:
     takes ten times as long where they are short: then it pays to copy a matrix.
     """
     x = x.swapaxes(0, axis)
-    return np.ascontiguousarray(x) if x.ndim == 2 and len(x) <= _SHORT else x
+    return np.ascontiguousarray(x) if x.ndim == 2 and len(x) <= SHORT else x
 
 
 # Faster versions of functions that are written over the standard elsewhere ------------------------
 
 
 def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
-    if x.ndim == 2 and len(x) <= _FEW_ROWS and W.size >= _LARGE:
+    if x.ndim == 2 and len(x) <= FEW_ROWS and W.size >= LARGE:
         # The same the other way round: BLAS rearranges its second matrix first, now the smaller one
         return np.add(np.dot(W, x.T).T, b, order="C")
     out = np.dot(x, W.T)
@@ -246,7 +246,7 @@ def _affine_transform_b(xp: Backend, g: Array) -> Array:
     if g.ndim == 1:
         return g
     g = _rows(g)
-    return np.dot(_ones(len(g), g.dtype), g)  # BLAS sums rows three times as fast as NumPy
+    return np.dot(ones(len(g), g.dtype), g)  # BLAS sums rows three times as fast as NumPy
 
 
 def _rows(x: Array) -> Array:
@@ -254,17 +254,17 @@ def _rows(x: Array) -> Array:
 
 
 @lru_cache(maxsize=16)
-def _ones(n: int, dtype: Any) -> Array:
+def ones(n: int, dtype: Any) -> Array:
     return np.ones(n, dtype)
 
 
-_BITS = {2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
+BITS = {2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
 
 
 def _relu_x(xp: Backend, g: Array, out: Array) -> Array:
     # np.where is ten times as slow on signs that can't be foreseen. Bits times 0 or 1, rather than
     # numbers, because an infinite gradient times 0 would be NaN.
-    bits = _BITS[g.dtype.itemsize]
+    bits = BITS[g.dtype.itemsize]
     result = (out > 0).astype(bits)
     result *= g.view(bits)
     return result.view(g.dtype)

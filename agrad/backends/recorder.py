@@ -497,9 +497,9 @@ class Recorder(Backend):
         self.special = _Extension(self, "special")
         self.linalg = _Extension(self, "linalg")
         self.fft = _Extension(self, "fft")
-        self.kernels = {  # type: ignore[misc]
-            name: _kernel(name, kernel) for name, kernel in real.kernels.items()
-        }
+        self.unfolded = real.planner.unfolded if real.planner else {}
+        whole = {name: _kernel(name, kernel) for name, kernel in real.kernels.items()}
+        self.kernels = {**whole, **self.unfolded}  # type: ignore[misc]
 
     def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Make a call and write it down."""
@@ -644,6 +644,12 @@ class Recorder(Backend):
     def outer(self, x1: Any, x2: Any) -> Any:
         return self.run("outer", self.real.outer, (x1, x2), {})
 
+    def softmax(self, x: Any, axis: int = -1) -> Any:
+        return self.unfolded.get("softmax", Backend.softmax)(self, x, axis)
+
+    def log_softmax(self, x: Any, axis: int = -1) -> Any:
+        return self.unfolded.get("log_softmax", Backend.log_softmax)(self, x, axis)
+
     def scatter_add(self, values: Any, key: Any, shape: Any) -> Any:
         return self.run("scatter_add", self.real.scatter_add, (values, key, shape), {})
 
@@ -658,21 +664,9 @@ def _kernel(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Return a kernel as one that writes itself down."""
 
     def recorded(xp: Recorder, *args: Any, **kwargs: Any) -> Any:
-        return xp.run(name, WholeKernel(xp.real, kernel), args, kwargs)
+        return xp.run(name, partial(kernel, xp.real), args, kwargs)
 
     return recorded
-
-
-class WholeKernel:
-    """A kernel of a backend, as a call; its result is an array, whatever the kernel gives."""
-
-    def __init__(self, real: Backend, kernel: Callable[..., Any]) -> None:
-        self.real = real
-        self.kernel = kernel
-        self.unfinished = partial(kernel, real)  # may give what `Backend.axpy` alone can use
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Array:
-        return self.real.normalize(self.unfinished(*args, **kwargs))
 
 
 class _Extension:

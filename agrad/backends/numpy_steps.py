@@ -1,0 +1,268 @@
+"""How recorded steps run on NumPy: as single calls, which write into arrays made beforehand.
+
+`agrad.compile` writes down a step as calls. A kernel of numpy.py would be a single one, that makes
+arrays of its own; here each kernel stands as the calls that it is made of, of the same values, so
+that those which two kernels share are made once, and all write into memory that is planned.
+"""
+
+import operator
+from collections.abc import Callable
+from ctypes import c_int
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from agrad.backends.blas import Memory, updates
+from agrad.backends.generic import Array, StepPlanner, Writing
+from agrad.backends.numpy import (
+    BITS,
+    CPU,
+    FEW_ROWS,
+    LARGE,
+    ROW_MAJOR,
+    SHORT,
+    NumPyBackend,
+    ones,
+)
+
+__all__ = ["NumPySteps"]
+
+_OPERATORS: dict[Any, np.ufunc] = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.true_divide,
+    operator.neg: np.negative,
+    operator.pos: np.positive,
+    operator.abs: np.absolute,
+    operator.matmul: np.matmul,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+}
+_REDUCTIONS: dict[Any, np.ufunc] = {
+    np.sum: np.add,
+    np.prod: np.multiply,
+    np.max: np.maximum,
+    np.min: np.minimum,
+}
+_SCALAR_OPERATORS: dict[Any, Any] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+}
+_CACHE_LINE = 64  # bytes
+
+
+class NumPySteps(StepPlanner):
+    """What a recorded step asks of NumPy."""
+
+    def writing(self, function: Any, args: Any, kwargs: Any) -> Writing | None:
+        if function in (operator.pow, np.pow) and isinstance(args[1], (int, float)):
+            if args[1] != 2:
+                return None  # as an operator NumPy has several ways, by the exponent
+            function, args = np.square, args[:1]
+        function = _OPERATORS.get(function, function)
+        if function is np.ascontiguousarray:
+            return Writing(np.positive, args, {}, in_place=False)
+        if function in _REDUCTIONS:
+            kwargs = {"axis": None, **kwargs}
+            return Writing(_REDUCTIONS[function].reduce, args, kwargs, in_place=False)
+        if isinstance(function, np.ufunc) and function.nout == 1:
+            kwargs = {name: value for name, value in kwargs.items() if name != "order"}
+            return Writing(function, args, kwargs, in_place=function.signature is None)
+        if isinstance(getattr(function, "__self__", None), np.ufunc):  # np.add.reduce
+            return Writing(function, args, kwargs, in_place=False)
+        return None
+
+    def shortcut(self, function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
+        if function is np.matrix_transpose and args[0].ndim == 2:
+            return np.ndarray.transpose, args, kwargs
+        if getattr(args[0], "shape", None) == () and not kwargs:  # for scalars, Python's operators are the fastest
+            return _SCALAR_OPERATORS.get(function, function), args, kwargs
+        return function, args, kwargs
+
+    def adding(self, name: str, args: Any, y: Array) -> Callable[..., Array] | None:
+        if name not in ("outer", "matmul") or not all(y.shape) or y.ndim != 2:
+            return None
+        x1, x2 = (each.value for each in args)
+        if name == "outer":
+            return _outer_adder(x1, x2, y)
+        return _matmul_adder(x1, x2, y) if x1.ndim == x2.ndim == 2 and x1.size else None
+
+    def memory(self, like: Array) -> Array:
+        memory = np.empty(like.nbytes + _CACHE_LINE, np.uint8)
+        start = -memory.ctypes.data % _CACHE_LINE
+        return memory[start : start + like.nbytes]
+
+    def array(self, memory: Array, like: Array) -> Array | None:
+        array: Array = np.ndarray(like.shape, like.dtype, memory, strides=like.strides)
+        return array
+
+    def layout(self, array: Array) -> tuple[int, ...]:
+        return array.strides if isinstance(array, np.ndarray) else ()
+
+    def is_dense(self, array: Array) -> bool:
+        if not isinstance(array, np.ndarray):  # a scalar, as NumPy gives for zero dimensions
+            return True
+        step = array.itemsize
+        for stride, n in sorted(zip(array.strides, array.shape, strict=True)):
+            if n > 1 and stride != step:
+                return False
+            step *= n
+        return array.size > 0
+
+
+# Products that are added as they are made ---------------------------------------------------------
+
+
+def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
+    """Return ``add_outer(alpha, x1, x2, y)``, for arrays that lie in memory as these do.
+
+    What can be is made ready here: half of the time that BLAS takes for small arrays is ctypes'.
+    """
+    blas = updates(y.dtype.char)
+    in_order = all(each.flags.c_contiguous for each in (x1, x2, y))
+    if blas is None or not in_order or not x1.dtype == x2.dtype == y.dtype:
+        return lambda alpha, x1, x2, y: CPU.axpy(alpha, CPU.outer(x1, x2), y)
+    order, one, factor = c_int(ROW_MAJOR), blas.integer(1), blas.real()
+    rows, columns = map(blas.integer, y.shape)
+    ger, from_buffer = blas.raw("ger"), Memory.from_buffer
+
+    def add_outer(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
+        factor.value = alpha
+        m1, m2, m = from_buffer(x1), from_buffer(x2), from_buffer(y)
+        ger(order, rows, columns, factor, m1, one, m2, one, m, columns)
+        return y
+
+    return add_outer
+
+
+def _matmul_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
+    """Return ``add_matmul(alpha, x1, x2, y)``, for matrices that lie in memory as these do."""
+    blas = updates(y.dtype.char)
+    operands = [_operand(x1), _operand(x2)]
+    in_order = y.flags.c_contiguous and None not in operands
+    if blas is None or not in_order or not x1.dtype == x2.dtype == y.dtype:
+        return lambda alpha, x1, x2, y: CPU.axpy(alpha, np.matmul(x1, x2), y)
+    order, factor, one = c_int(ROW_MAJOR), blas.real(), blas.real(1)
+    rows, columns, inner = map(blas.integer, (*y.shape, x1.shape[1]))
+    (how1, row1), (how2, row2) = ((c_int(how), blas.integer(row)) for how, row in operands)
+    turn1, turn2 = (how == _TRANSPOSED for how, _ in operands)
+    gemm, from_buffer = blas.raw("gemm"), Memory.from_buffer
+
+    def add_matmul(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
+        factor.value = alpha
+        m1, m2 = from_buffer(x1.T if turn1 else x1), from_buffer(x2.T if turn2 else x2)
+        m = from_buffer(y)
+        gemm(order, how1, how2, rows, columns, inner, factor, m1, row1, m2, row2, one, m, columns)
+        return y
+
+    return add_matmul
+
+
+_AS_IT_IS, _TRANSPOSED = 111, 112  # how CBLAS calls them
+
+
+def _operand(x: Array) -> tuple[int, int] | None:
+    """Return how BLAS is to read a matrix, and how long its rows are in memory; None if it can't"""
+    if x.flags.c_contiguous:
+        return _AS_IT_IS, x.shape[1]
+    return (_TRANSPOSED, x.shape[0]) if x.flags.f_contiguous else None
+
+
+# The kernels of numpy.py, call by call; `xp` is the recorder --------------------------------------
+
+
+def _affine_transform(xp: Any, x: Any, W: Any, b: Any) -> Any:
+    if x.ndim == 2 and x.shape[0] <= FEW_ROWS and W.size >= LARGE:
+        return xp.run("add", np.add, (xp.matmul(W, x.T).T, b), {"order": "C"})
+    if x.ndim > 2:
+        return xp.reshape(xp.matmul(_rows(xp, x), W.T), (*x.shape[:-1], W.shape[0])) + b
+    return xp.matmul(x, W.T) + b
+
+
+def _affine_transform_W(xp: Any, g: Any, x: Any) -> Any:
+    return xp.outer(g, x) if x.ndim == 1 else xp.matmul(_rows(xp, g).T, _rows(xp, x))
+
+
+def _affine_transform_b(xp: Any, g: Any) -> Any:
+    if g.ndim == 1:
+        return g
+    g = _rows(xp, g)
+    return xp.matmul(xp.normalize(ones(g.shape[0], g.dtype)), g)
+
+
+def _rows(xp: Any, x: Any) -> Any:
+    return x if x.ndim == 2 else xp.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _relu_x(xp: Any, g: Any, out: Any) -> Any:
+    bits = xp.greater(out, 0) * _view(xp, g, BITS[g.dtype.itemsize])
+    return _view(xp, bits, g.dtype)
+
+
+def _view(xp: Any, x: Any, dtype: Any) -> Any:
+    return xp.run("view", np.ndarray.view, (x, dtype), {})
+
+
+def _nll(xp: Any, z: Any, key: Any, scale: float | None) -> Any:
+    z, _, total = _exponentials(xp, z)
+    losses = xp.log(total) - xp.run("getitem", operator.getitem, (z, key[::-1]), {})
+    return losses if scale is None else xp.sum(losses) * scale
+
+
+def _nll_z(xp: Any, g: Any, z: Any, key: Any, scale: float | None) -> Any:
+    _, e, total = _exponentials(xp, z)
+    softmax = e / total
+    right = xp.run("getitem", operator.getitem, (softmax, key[::-1]), {}) - 1
+    result = xp.setitem(softmax, key[::-1], right)
+    weight = g if scale is None else g * scale
+    if not (weight.is_constant and weight.value == 1):
+        result = result * weight
+    return result if z.ndim == 1 else result.T
+
+
+def _softmax(xp: Any, x: Any, axis: int) -> Any:
+    _, e, total = _exponentials(xp, x, axis)
+    return _swapped(xp, e / total, axis)
+
+
+def _log_softmax(xp: Any, x: Any, axis: int) -> Any:
+    x, _, total = _exponentials(xp, x, axis)
+    return _swapped(xp, x - xp.log(total), axis)
+
+
+def _exponentials(xp: Any, x: Any, axis: int = -1) -> tuple[Any, Any, Any]:
+    """Return x - max(x), its exponential, and the sum of that; the axis comes first."""
+    x = _swapped(xp, x, axis)
+    if x.ndim == 2 and x.shape[0] <= SHORT:
+        x = xp.run("ascontiguousarray", np.ascontiguousarray, (x,), {})
+    x = x - xp.run("maximum.reduce", np.maximum.reduce, (x,), {})
+    e = xp.exp(x)
+    return x, e, xp.run("add.reduce", np.add.reduce, (e,), {})
+
+
+def _swapped(xp: Any, x: Any, axis: int) -> Any:
+    if axis % x.ndim == 0:
+        return x
+    return xp.run("swapaxes", np.swapaxes, (x, 0, axis), {})
+
+
+NumPySteps.unfolded = {
+    "affine_transform": _affine_transform,
+    "affine_transform.W": _affine_transform_W,
+    "affine_transform.b": _affine_transform_b,
+    "relu.x": _relu_x,
+    "nll": _nll,
+    "nll.z": _nll_z,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+}
+
+NumPyBackend.planner = NumPySteps()
