@@ -42,6 +42,7 @@ __all__ = [
     "Variable",
     "enable_grad",
     "is_grad_enabled",
+    "lift",
     "no_grad",
     "record",
     "record_view",
@@ -163,7 +164,7 @@ class Primitive:
             else:
                 values.append(places.get(name, f"options[{name!r}]"))
         source = f"lambda out, arrays, options: ({''.join(f'{value}, ' for value in values)})"
-        return cast(Saver, eval(source))
+        return cast(Saver, eval(compile(source, __file__, "eval")))
 
     def __repr__(self) -> str:
         return f"<agrad function {self.name}>"
@@ -367,6 +368,12 @@ class enable_grad(_SetMode):
     """
 
     recording = True
+
+
+def lift(tensor: Variable) -> None:
+    """Let a step that is being recorded see a Tensor before its array and backend are looked at."""
+    if recording.tape is not None:
+        recording.tape.lift((tensor,))
 
 
 def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tensor":

@@ -166,8 +166,8 @@ class _Recording(Tape):
         """Give a Tensor that was made in the step a real array."""
         backend = tensor._backend
         if isinstance(backend, Recorder) and backend.tape is self:
-            tensor._backend = backend.real
-            tensor._data = backend.real.own(backend.real.normalize(tensor._data.value))
+            tensor._backend = backend.actual
+            tensor._data = backend.actual.own(backend.actual.normalize(tensor._data.value))
             tensor._node = None
             if hasattr(tensor, "_origin"):
                 del tensor._origin
@@ -259,7 +259,7 @@ class _Changes:
 
 
 def _copy(traced: Traced) -> Array:
-    real = traced.recorder.real
+    real = traced.recorder.actual
     return real.asarray(real.normalize(traced.value), copy=True)
 
 
@@ -341,7 +341,9 @@ def _add_arguments(conditions: Conditions, leaves: Sequence[Any]) -> None:
     tensors: dict[int, int] = {}
     for i, leaf in enumerate(leaves):
         text = f"leaves[{i}]"
-        if not (isinstance(leaf, Variable) or type(leaf) in (*_STATIC, *_NUMBERS) or is_array(leaf)):
+        if not (
+            isinstance(leaf, Variable) or type(leaf) in (*_STATIC, *_NUMBERS) or is_array(leaf)
+        ):
             conditions.add(f"{text} is {conditions.bind(leaf)}")
             continue
         conditions.add(f"{text}.__class__ is {conditions.bind(type(leaf))}")
@@ -427,7 +429,7 @@ class _Form:
                         "whose gradient is still to come: call backward() inside the step, or "
                         "return its .detach()"
                     )
-                self.parts.append(("tensor", leaf._backend.real))
+                self.parts.append(("tensor", leaf._backend.actual))
                 outputs.append(leaf._data)
             elif isinstance(leaf, (Traced, TracedNumber)):
                 self.parts.append(("array", None))

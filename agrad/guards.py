@@ -18,7 +18,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Method
 from typing import Any, cast
 
 from agrad.autograd import Variable
-from agrad.backends import CPU, Backend
+from agrad.backends import Backend, library_folders
 from agrad.backends.recorder import recording, refuse
 from agrad.dtypes import DType
 from agrad.nn.module import Module
@@ -29,7 +29,6 @@ __all__ = ["Conditions", "Guards", "Watcher"]
 _MISSING = object()
 _READS = ("LOAD_GLOBAL", "LOAD_NAME")
 _HOME = str(Path(__file__).parent)
-_NUMPY = str(Path(CPU.library.__file__).parent)
 _STDLIB = sysconfig.get_path("stdlib")
 _SITE = sysconfig.get_path("purelib")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), range, slice, DType, Enum)
@@ -38,9 +37,9 @@ _LARGEST = 10_000  # of a list or dict, so that a data set isn't looked through 
 
 
 def _is_foreign(file: str) -> bool:
-    """Return whether code is agrad's own or the standard library's."""
+    """Return whether code is agrad's own, an array library's or the standard library's."""
     in_stdlib = file.startswith(_STDLIB) and not file.startswith(_SITE)
-    return file.startswith((_HOME, _NUMPY, "<frozen")) or in_stdlib
+    return in_stdlib or file.startswith((_HOME, "<frozen", *library_folders()))
 
 
 def _is_foreign_module(name: str) -> bool:
@@ -120,7 +119,7 @@ class Watcher:
             function = function.__func__
         if isinstance(function, FunctionType):
             self._add_code(function.__code__, function.__globals__)
-            self._add_cells(function)
+            self._add_variables(function)
         elif isinstance(function, Module):
             self._add_object(function)
         elif hasattr(function, "__dict__"):  # functools.partial, or an object with __call__
@@ -139,10 +138,21 @@ class Watcher:
             if isinstance(inner, CodeType) and inner not in self._codes:
                 self._add_code(inner, variables)
 
-    def _add_cells(self, function: FunctionType) -> None:
+    def _add_variables(self, function: FunctionType) -> None:
+        """Watch the variables of enclosing functions, and the arguments' defaults."""
         names = function.__code__.co_freevars
         for name, cell in zip(names, function.__closure__ or (), strict=True):
             self.roots.append((_Cell(cell), name, f"{name}, in {function.__qualname__}"))
+        arguments = function.__code__.co_varnames[: function.__code__.co_argcount]
+        defaults = function.__defaults__ or ()
+        for name, value in zip(arguments[len(arguments) - len(defaults) :], defaults, strict=True):
+            self._add_default(name, value, function)
+        for name, value in (function.__kwdefaults__ or {}).items():
+            self._add_default(name, value, function)
+
+    def _add_default(self, name: str, value: Any, function: FunctionType) -> None:
+        """Watch what an argument is that isn't given; which that is can't change by itself."""
+        self.roots.append(({name: value}, name, f"{name}, in {function.__qualname__}"))
 
     def _add_object(self, value: Any) -> None:
         if id(value) in self._ids or isinstance(value, (Variable, *_PLAIN, *_OPAQUE)):
@@ -169,7 +179,7 @@ class Watcher:
         if self._new:
             for function in gc.get_referrers(*self._new):
                 if isinstance(function, FunctionType) and function.__code__ in self._new:
-                    self._add_cells(function)
+                    self._add_variables(function)
         self.objects = [each for each in self.objects if each() is not None]
         self._ids = {id(each()) for each in self.objects}  # others may get those of the dead
 

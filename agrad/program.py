@@ -142,7 +142,7 @@ class Program:
     def _frozen(self, value: Any) -> Any:
         """Return nested arguments as something that can be compared."""
         if isinstance(value, Traced) and value.is_constant:
-            host = value.recorder.real.to_host(value.value)
+            host = value.recorder.actual.to_host(value.value)
             return "constant", host.shape, str(host.dtype), host.tobytes()
         if isinstance(value, (Traced, TracedNumber)):
             return self.stand_in(value)
@@ -183,7 +183,7 @@ class Program:
 
 
 def _kind(out: Any) -> Any:
-    if isinstance(out, Traced):
+    if isinstance(out, Traced) and not isinstance(out.value, tuple):  # not of several results
         return out.recorder.name, out.shape, str(out.dtype)
     return type(out).__name__
 

@@ -62,6 +62,7 @@ class Routine:
         self.calls = program.calls
         self.updated = {program.stand_in(value): source for source, value in results.data}
         self.goals: dict[Value, Traced] = {}  # the old values of Tensors, in whose memory to be
+        self.places: dict[Value, _Place] = {}  # who has which memory now
         self._find_uses()
         self._merge_products()
         self._move_updates()
@@ -71,7 +72,6 @@ class Routine:
         self._names: dict[Any, str] = {}
         self.texts: dict[Value, str] = {}  # of values that are in the array of another one
         self.fixed: dict[Value, Array] = {}  # arrays that are the same ones in each run
-        self.places: dict[Value, _Place] = {}  # who has which memory now
         self._free: list[_Place] = []
         self._variables: set[Value] = set()  # who is in a variable of its own
         self._given: set[Value] = set()  # whose memory somebody has already got
@@ -116,11 +116,15 @@ class Routine:
 
     def _overwrites(self, call: Call, value: Value) -> bool:
         """Return whether a call's result may have the memory of one of its arguments."""
-        if value in self.bases or self.last[value] != self.positions[call]:
-            return False  # somebody else has it, or needs it
-        if any(self.bases.get(each) is value for each in self.program.inputs(call)):
-            return False
-        return value.call is not None or value is self.goals.get(call.out, self.old(call.out))
+        base = self.bases.get(value, value)
+        inputs = (x for x in self.program.inputs(call) if x is not value)
+        if self.last[base] != self.positions[call] or any(
+            self.bases.get(x, x) is base for x in inputs
+        ):
+            return False  # somebody needs it
+        if base.call is None:
+            return value is base and base is self.goals.get(call.out, self.old(call.out))
+        return value is base or base in self.places  # a view of a whole array counts as that
 
     def _operands(self, call: Call) -> list[Value]:
         """Return the arguments whose memory a call's result may have."""
@@ -217,11 +221,15 @@ class Routine:
         if call is None or _planner(old) is None:
             return False
         self.goals[new] = old
-        in_place = any(x is old for x in self._operands(call))
+        operands = self._operands(call)
         del self.goals[new]
-        return in_place or (
-            self.last[old] < self.positions[call] and self._writing(call) is not None
-        )
+        if any(x is old for x in operands):
+            return True
+        if self.last[old] >= self.positions[call]:
+            return False
+        if call.name.startswith(("axpy", "setitem")):
+            return any(self._can_be_in(x, old) for x in operands)
+        return self._writing(call) is not None
 
     # Text ----------------------------------------------------------------------------------------
 
@@ -338,8 +346,9 @@ class Routine:
         self.texts[new] = self.text(value)
         if value in self.fixed:
             self.fixed[new] = self.fixed[value]
-        if value in self.places:
-            self.places[new] = self.places.pop(value)
+        base = self.bases.get(value, value)
+        if base in self.places:
+            self.places[new] = self.places.pop(base)
         if value in self._variables:
             self._variables.remove(value)
             self._variables.add(new)
@@ -379,7 +388,7 @@ class Routine:
             self._line(call.name, function, args, kwargs, f"{self.text(new)} = ")
             return True
         else:
-            operands = [x for x in self._operands(call) if x in self.places]
+            operands = [x for x in self._operands(call) if self.bases.get(x, x) in self.places]
             if operands:
                 self._hand_on(operands[0], new)
             else:
@@ -454,7 +463,7 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _real(value: Any) -> Backend:
-    backend: Backend = value.recorder.real
+    backend: Backend = value.recorder.actual
     return backend
 
 
@@ -479,7 +488,7 @@ def _share_memory(x1: Value, x2: Value) -> bool:
     """Return whether two arrays are known to share memory."""
     if not (isinstance(x1, Traced) and isinstance(x2, Traced)) or x1.recorder is not x2.recorder:
         return False
-    real = x1.recorder.real
+    real = x1.recorder.actual
     both = [x.value for x in (x1, x2)]
     if any(type(value) is not real.array_type and real.array_type for value in both):
         return False

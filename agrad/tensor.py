@@ -7,7 +7,17 @@ from itertools import count
 from typing import Any, NoReturn, Self
 
 from agrad import dtypes, ops
-from agrad.autograd import Hook, Leaf, Node, Variable, enable_grad, grad_of, run_backward, wrap
+from agrad.autograd import (
+    Hook,
+    Leaf,
+    Node,
+    Variable,
+    enable_grad,
+    grad_of,
+    lift,
+    run_backward,
+    wrap,
+)
 from agrad.backends import Array, Backend, backend_for, backend_of, numpy_functions
 from agrad.ops.assignment import assign, update
 from agrad.ops.data_types import to_array
@@ -410,6 +420,7 @@ class Tensor(Variable):
         >>> x.detach().requires_grad
         False
         """
+        lift(self)
         return wrap(self._data, self._backend)
 
     # Elsewhere ---------------------------------------------------------------------------------

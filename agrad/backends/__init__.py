@@ -5,6 +5,7 @@ These are the only rooms that know an array library by name.
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import array_api_compat
@@ -36,6 +37,7 @@ __all__ = [
     "is_array",
     "is_number",
     "known_devices",
+    "library_folders",
     "recording",
     "set_default_device",
 ]
@@ -192,6 +194,13 @@ _OPENERS = {
     "dask": _open_dask,
     "array_api_strict": _open_strict,
 }
+
+
+def library_folders() -> tuple[str, ...]:
+    """Return where the code of those array libraries is that have been imported."""
+    names = ("numpy", "array_api_compat", "cupy", *_OPENERS)
+    files = (getattr(sys.modules.get(name), "__file__", None) for name in names)
+    return tuple(str(Path(file).parent) for file in files if file)
 
 
 def _open(library: str, device: str, name: str) -> Array:

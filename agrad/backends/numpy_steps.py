@@ -71,8 +71,7 @@ class NumPySteps(StepPlanner):
         if function is np.ascontiguousarray:
             return Writing(np.positive, args, {}, in_place=False)
         if function in _REDUCTIONS:
-            kwargs = {"axis": None, **kwargs}
-            return Writing(_REDUCTIONS[function].reduce, args, kwargs, in_place=False)
+            return Writing(*self.shortcut(function, args, kwargs), in_place=False)
         if isinstance(function, np.ufunc) and function.nout == 1:
             kwargs = {name: value for name, value in kwargs.items() if name != "order"}
             return Writing(function, args, kwargs, in_place=function.signature is None)
@@ -83,7 +82,13 @@ class NumPySteps(StepPlanner):
     def shortcut(self, function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
         if function is np.matrix_transpose and args[0].ndim == 2:
             return np.ndarray.transpose, args, kwargs
-        if getattr(args[0], "shape", None) == () and not kwargs:  # for scalars, Python's operators are the fastest
+        if function is np.expand_dims and kwargs == {"axis": 1} and args[0].ndim == 1:
+            return operator.getitem, (args[0], (slice(None), None)), {}
+        if function in _REDUCTIONS:
+            return _REDUCTIONS[function].reduce, args, {"axis": None, **kwargs}
+        if (
+            getattr(args[0], "shape", None) == () and not kwargs
+        ):  # for scalars, Python's operators are the fastest
             return _SCALAR_OPERATORS.get(function, function), args, kwargs
         return function, args, kwargs
 
@@ -136,7 +141,7 @@ def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
 
     def add_outer(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
         factor.value = alpha
-        m1, m2, m = from_buffer(x1), from_buffer(x2), from_buffer(y)
+        m1, m2, m = _memory(x1), _memory(x2), from_buffer(y)
         ger(order, rows, columns, factor, m1, one, m2, one, m, columns)
         return y
 
@@ -158,12 +163,20 @@ def _matmul_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
 
     def add_matmul(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
         factor.value = alpha
-        m1, m2 = from_buffer(x1.T if turn1 else x1), from_buffer(x2.T if turn2 else x2)
+        m1, m2 = _memory(x1.T if turn1 else x1), _memory(x2.T if turn2 else x2)
         m = from_buffer(y)
         gemm(order, how1, how2, rows, columns, inner, factor, m1, row1, m2, row2, one, m, columns)
         return y
 
     return add_matmul
+
+
+def _memory(array: Array) -> Any:
+    """Return an array's memory for BLAS to read."""
+    try:
+        return Memory.from_buffer(array)
+    except TypeError:  # it mustn't be written to
+        return Memory.from_buffer(array.copy())
 
 
 _AS_IT_IS, _TRANSPOSED = 111, 112  # how CBLAS calls them
@@ -180,11 +193,21 @@ def _operand(x: Array) -> tuple[int, int] | None:
 
 
 def _affine_transform(xp: Any, x: Any, W: Any, b: Any) -> Any:
-    if x.ndim == 2 and x.shape[0] <= FEW_ROWS and W.size >= LARGE:
-        return xp.run("add", np.add, (xp.matmul(W, x.T).T, b), {"order": "C"})
-    if x.ndim > 2:
-        return xp.reshape(xp.matmul(_rows(xp, x), W.T), (*x.shape[:-1], W.shape[0])) + b
-    return xp.matmul(x, W.T) + b
+    if x.ndim == 2 and x.shape[0] <= FEW_ROWS:
+        return (xp.matmul(W, x.T) + xp.expand_dims(b, axis=1)).T
+    return _matmul(xp, x, W.T) + b
+
+
+def _affine_transform_x(xp: Any, g: Any, W: Any) -> Any:
+    if g.ndim == 2 and g.shape[0] <= FEW_ROWS:
+        return xp.matmul(W.T, g.T).T
+    return _matmul(xp, g, W)
+
+
+def _matmul(xp: Any, x: Any, matrix: Any) -> Any:
+    if x.ndim <= 2:
+        return xp.matmul(x, matrix)
+    return xp.reshape(xp.matmul(_rows(xp, x), matrix), (*x.shape[:-1], matrix.shape[1]))
 
 
 def _affine_transform_W(xp: Any, g: Any, x: Any) -> Any:
@@ -256,6 +279,7 @@ def _swapped(xp: Any, x: Any, axis: int) -> Any:
 
 NumPySteps.unfolded = {
     "affine_transform": _affine_transform,
+    "affine_transform.x": _affine_transform_x,
     "affine_transform.W": _affine_transform_W,
     "affine_transform.b": _affine_transform_b,
     "relu.x": _relu_x,

@@ -490,20 +490,20 @@ class Recorder(Backend):
     array_type = Traced
     reads_values = False
 
-    def __init__(self, real: Backend, tape: Tape) -> None:
-        super().__init__(real.library, real.device, real.name)
-        self.real = real
+    def __init__(self, actual: Backend, tape: Tape) -> None:
+        super().__init__(actual.library, actual.device, actual.name)
+        self.actual = actual
         self.tape = tape
         self.special = _Extension(self, "special")
         self.linalg = _Extension(self, "linalg")
         self.fft = _Extension(self, "fft")
-        self.unfolded = real.planner.unfolded if real.planner else {}
-        whole = {name: _kernel(name, kernel) for name, kernel in real.kernels.items()}
+        self.unfolded = actual.planner.unfolded if actual.planner else {}
+        whole = {name: _kernel(name, kernel) for name, kernel in actual.kernels.items()}
         self.kernels = {**whole, **self.unfolded}  # type: ignore[misc]
 
     def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Make a call and write it down."""
-        return self.tape.run(self, Call(name, self.real.bind(function), args, kwargs))
+        return self.tape.run(self, Call(name, self.actual.bind(function), args, kwargs))
 
     def traced(self, out: Any, call: Call | None) -> Any:
         """Return what a call gave as arrays of this backend."""
@@ -546,28 +546,28 @@ class Recorder(Backend):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        value = self.function(name, getattr(self.real, name))
+        value = self.function(name, getattr(self.actual, name))
         setattr(self, name, value)
         return value
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self.real.__reduce__()
+        return self.actual.__reduce__()
 
     # Arrays in and out
 
     def dtype(self, dtype: Any) -> Any:
-        return self.real.dtype(dtype)
+        return self.actual.dtype(dtype)
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Any:
         if isinstance(data, Traced):
             return data if dtype in (None, data.dtype) else self.astype(data, dtype)
-        return self.run("asarray", self.real.asarray, (data,), {"dtype": dtype, "copy": copy})
+        return self.run("asarray", self.actual.asarray, (data,), {"dtype": dtype, "copy": copy})
 
     def from_host(self, array: Array) -> Any:
-        return Traced(self, self.real.from_host(array))
+        return Traced(self, self.actual.from_host(array))
 
     def from_dlpack(self, producer: Any, copy: bool | None = None) -> Any:
-        return Traced(self, self.real.from_dlpack(producer, copy))
+        return Traced(self, self.actual.from_dlpack(producer, copy))
 
     def to_host(self, array: Any) -> Any:
         refuse(*_READ)
@@ -576,21 +576,21 @@ class Recorder(Backend):
         refuse(*_READ)
 
     def normalize(self, result: Any) -> Any:
-        return result if isinstance(result, Traced) else Traced(self, self.real.normalize(result))
+        return result if isinstance(result, Traced) else Traced(self, self.actual.normalize(result))
 
     def to_device(self, array: Any, target: Backend) -> Any:
         recorder = self.tape.recorder(target)
         if recorder is self:
             return array
-        call = Call("to_device", self.real.to_device, (array, recorder.real), {})
+        call = Call("to_device", self.actual.to_device, (array, recorder.actual), {})
         return self.tape.run(recorder, call)
 
     def check(self, function: Callable[..., None], *args: Any) -> None:
-        call = Call("check", self.real.check, (function, *args), {}, effect=True)
+        call = Call("check", self.actual.check, (function, *args), {}, effect=True)
         self.tape.run(self, call)
 
     def draw(self, function: Callable[..., Array]) -> Any:
-        return self.tape.run(self, Call("draw", self.real.draw, (function,), {}, effect=True))
+        return self.tape.run(self, Call("draw", self.actual.draw, (function,), {}, effect=True))
 
     # Every method of a backend that isn't made of other functions
 
@@ -600,17 +600,17 @@ class Recorder(Backend):
     def getitem(self, x: Any, key: Any) -> Any:
         if has_masks(key):
             refuse(*_SHAPE)
-        return self.run("getitem", self.real.getitem, (x, key), {})
+        return self.run("getitem", self.actual.getitem, (x, key), {})
 
     def setitem(self, x: Any, key: Any, value: Any) -> Any:
-        return self.run("setitem", self.real.setitem, (x, key, value), {})
+        return self.run("setitem", self.actual.setitem, (x, key, value), {})
 
     def _check_unshared(self, target: Any, views: bool) -> None:
         """Refuse to write to an array that several Tensors show, such as one and its detach().
 
         Each of them would show the change, while here only one gets the new array.
         """
-        memory = self.real.memory(target.value)
+        memory = self.actual.memory(target.value)
         if memory is None:
             return
         shown = [target]
@@ -630,7 +630,7 @@ class Recorder(Backend):
             )
 
     def _memory(self, array: Any) -> Any:
-        return self.real.memory(array) if type(array) is self.real.array_type else None
+        return self.actual.memory(array) if type(array) is self.actual.array_type else None
 
     def assign(self, target: Any, key: Any, value: Any) -> Any:
         self._check_unshared(target, views=False)  # they are made anew after it
@@ -638,11 +638,11 @@ class Recorder(Backend):
 
     def axpy(self, alpha: Any, x: Any, y: Any) -> Any:
         self._check_unshared(y, views=True)
-        new_array = partial(Backend.axpy, self.real)  # the generic one writes to nothing
+        new_array = partial(Backend.axpy, self.actual)  # the generic one writes to nothing
         return self.run("axpy", new_array, (alpha, x, y), {})
 
     def outer(self, x1: Any, x2: Any) -> Any:
-        return self.run("outer", self.real.outer, (x1, x2), {})
+        return self.run("outer", self.actual.outer, (x1, x2), {})
 
     def softmax(self, x: Any, axis: int = -1) -> Any:
         return self.unfolded.get("softmax", Backend.softmax)(self, x, axis)
@@ -651,20 +651,20 @@ class Recorder(Backend):
         return self.unfolded.get("log_softmax", Backend.log_softmax)(self, x, axis)
 
     def scatter_add(self, values: Any, key: Any, shape: Any) -> Any:
-        return self.run("scatter_add", self.real.scatter_add, (values, key, shape), {})
+        return self.run("scatter_add", self.actual.scatter_add, (values, key, shape), {})
 
     def expm1(self, x: Any) -> Any:
-        return self.run("expm1", self.real.expm1, (x,), {})
+        return self.run("expm1", self.actual.expm1, (x,), {})
 
     def floor_divide(self, x1: Any, x2: Any) -> Any:
-        return self.run("floor_divide", self.real.floor_divide, (x1, x2), {})
+        return self.run("floor_divide", self.actual.floor_divide, (x1, x2), {})
 
 
 def _kernel(name: str, kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Return a kernel as one that writes itself down."""
 
     def recorded(xp: Recorder, *args: Any, **kwargs: Any) -> Any:
-        return xp.run(name, partial(kernel, xp.real), args, kwargs)
+        return xp.run(name, partial(kernel, xp.actual), args, kwargs)
 
     return recorded
 
@@ -679,5 +679,5 @@ class _Extension:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        found = getattr(getattr(self._recorder.real, self._name), name)
+        found = getattr(getattr(self._recorder.actual, self._name), name)
         return self._recorder.function(f"{self._name}.{name}", found)

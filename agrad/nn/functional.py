@@ -5,7 +5,7 @@ import operator
 from contextlib import suppress
 from typing import Any, Literal
 
-from agrad.autograd import Primitive, record
+from agrad.autograd import Primitive, lift, record
 from agrad.ops import asarray, log_softmax, softmax, tanh
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
@@ -201,7 +201,7 @@ def cross_entropy(
     """
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
-    z = input if isinstance(input, Tensor) else asarray(input)
+    z = asarray(input)
     key = _class_key(z, target)
     scale = None
     if len(key) == 2 and reduction != "none":
@@ -224,6 +224,7 @@ def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
             _check_range(gold, gold, shape[-1])
             return (gold,)
         gold = asarray(gold, device=z.device if isinstance(gold, (list, tuple)) else None)
+    lift(gold)
     if not gold.dtype.is_integer:
         raise ValueError(f"classes must be integers, got {gold.dtype!r}")
     if gold._backend is not backend:
@@ -233,13 +234,11 @@ def _class_key(z: Tensor, gold: TensorLike) -> tuple[Any, ...]:
         )
     raw = gold._data
     _check_shapes(shape, raw.shape)
-    if backend.reads_values:
-        smallest, greatest = backend.bounds(raw)
-        _check_range(smallest, greatest, shape[-1])
-        if len(shape) == 1:
-            return (greatest,)
-    else:
-        backend.check(_check_classes, raw, shape[-1])
+    if backend.reads_values and len(shape) == 1:
+        _, gold = backend.bounds(raw)
+        _check_range(gold, gold, shape[-1])
+        return (gold,)
+    backend.check(_check_classes, raw, shape[-1])
     return (raw,) if len(shape) == 1 else (backend.call(_numbers_from_0, shape[0]), raw)
 
 
@@ -258,8 +257,8 @@ def _check_range(smallest: int, greatest: int, n: int) -> None:
 
 
 def _check_classes(xp: Any, classes: Any, n: int) -> None:
-    smallest, greatest = xp.bounds(classes)
-    _check_range(smallest, greatest, n)
+    if not xp.are_below(classes, n):
+        _check_range(*xp.bounds(classes), n)
 
 
 def _numbers_from_0(xp: Any, n: int) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from agrad.autograd import Primitive, Variable, record, wrap
+from agrad.autograd import Primitive, Variable, lift, record, wrap
 from agrad.backends import (
     Backend,
     backend_for,
@@ -60,6 +60,7 @@ def asarray(
             [3., 4.]], dtype=float32)
     """
     if isinstance(obj, Variable):  # stays in the graph
+        lift(obj)
         tensor = cast("Tensor", obj) if device is None else to_device(obj, device)
         tensor = tensor if dtype is None else astype(tensor, dtype, copy=False)
         if copy is False and tensor is not obj:

@@ -3,7 +3,7 @@
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from agrad.autograd import Primitive, Variable, record, record_view
+from agrad.autograd import Primitive, Variable, lift, record, record_view
 from agrad.backends import Backend, backend_of, is_array
 from agrad.ops.creation import asarray
 from agrad.typing import Shape, TensorLike
@@ -122,6 +122,7 @@ def _raw_part(key: Any, backend: Backend) -> Any:
     if isinstance(key, (list, tuple)):
         return backend.asarray(key) if key else backend.asarray(key, dtype=backend.int64)
     if isinstance(key, Variable):
+        lift(key)
         found, raw = key._backend, key._data
     elif is_array(key):
         found, raw = backend_of(key), key

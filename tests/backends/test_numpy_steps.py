@@ -1,0 +1,88 @@
+"""How recorded steps run on NumPy: products that are added as they are made, and their memory."""
+
+import numpy as np
+import pytest
+
+from agrad.backends import CPU
+
+LAYOUTS = {
+    "rows": np.ascontiguousarray,
+    "columns": np.asfortranarray,
+    "every other": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "read-only": lambda x: np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape),
+}
+
+
+class Recorded:
+    """An array as a recorder shows it to the planner."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def added(name, alpha, x1, x2, y):
+    add = CPU.planner.adding(name, (Recorded(x1), Recorded(x2)), y)
+    return add(alpha, x1, x2, y)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128", "int64"])
+@pytest.mark.parametrize("into", ["rows", "columns", "every other"])
+@pytest.mark.parametrize("second", LAYOUTS)
+@pytest.mark.parametrize("first", LAYOUTS)
+def test_a_product_of_matrices_is_added_whatever_their_layout(first, second, into, dtype):
+    rng = np.random.default_rng(0)
+    x1, x2, y = (rng.integers(-9, 9, shape).astype(dtype) for shape in [(4, 5), (5, 3), (4, 3)])
+    expected = y + 2 * (x1 @ x2)
+    x1, x2, y = LAYOUTS[first](x1), LAYOUTS[second](x2), LAYOUTS[into](y)
+    assert added("matmul", 2, x1, x2, y) is y
+    np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("into", ["rows", "columns", "every other"])
+@pytest.mark.parametrize("second", ["rows", "every other", "read-only"])
+@pytest.mark.parametrize("first", ["rows", "every other", "read-only"])
+def test_an_outer_product_is_added_whatever_the_layout(first, second, into):
+    rng = np.random.default_rng(0)
+    x1, x2, y = (rng.integers(-9, 9, shape).astype("float32") for shape in [(4,), (5,), (4, 5)])
+    expected = y - 3 * np.outer(x1, x2)
+    x1, x2, y = LAYOUTS[first](x1), LAYOUTS[second](x2), LAYOUTS[into](y)
+    assert added("outer", -3, x1, x2, y) is y
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_a_product_of_another_data_type_is_added_too():
+    x, y = np.ones((2, 2), "float32"), np.zeros((2, 2))
+    np.testing.assert_array_equal(added("matmul", 1, x, x, y), np.full((2, 2), 2.0))
+
+
+def test_products_of_vectors_or_of_nothing_are_not_added_as_they_are_made():
+    vector, matrix, empty = np.ones(2), np.ones((2, 2)), np.ones((2, 0))
+    planner = CPU.planner
+    assert planner.adding("matmul", (Recorded(vector), Recorded(matrix)), vector) is None
+    assert planner.adding("matmul", (Recorded(empty), Recorded(empty.T)), matrix) is None
+    assert planner.adding("add", (Recorded(matrix), Recorded(matrix)), matrix) is None
+
+
+@pytest.mark.parametrize(
+    ("array", "is_dense"),
+    [
+        (np.ones((2, 3)), True),
+        (np.ones((2, 3)).T, True),
+        (np.ones((2, 3, 4)).transpose(1, 2, 0), True),
+        (np.ones((1, 3))[:, ::3], True),
+        (np.ones((2, 3))[:, ::2], False),
+        (np.ones((2, 3))[::-1], False),
+        (np.broadcast_to(np.ones(3), (2, 3)), False),
+        (np.ones((0, 3)), False),
+    ],
+)
+def test_only_arrays_without_gaps_can_be_planned(array, is_dense):
+    assert CPU.planner.is_dense(array) is is_dense
+
+
+def test_memory_begins_where_a_cache_line_does():
+    planner, like = CPU.planner, np.ones((3, 5), "float32").T
+    for _ in range(5):
+        array = planner.array(planner.memory(like), like)
+        assert array.ctypes.data % 64 == 0
+        assert (array.shape, array.dtype, array.strides) == (like.shape, like.dtype, like.strides)
