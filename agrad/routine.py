@@ -122,7 +122,7 @@ class Routine:
             self.bases.get(x, x) is base for x in inputs
         ):
             return False  # somebody needs it
-        if base.call is None:
+        if base.call is None:  # a Tensor's own
             return value is base and base is self.goals.get(call.out, self.old(call.out))
         return value is base or base in self.places  # a view of a whole array counts as that
 
@@ -290,7 +290,8 @@ class Routine:
 
     def call(self, call: Call) -> None:
         """Make one call, in the way that needs the least memory."""
-        self._overwrite(call) or self._view(call) or self._write(call) or self._plain(call)
+        if not (self._overwrite(call) or self._view(call) or self._write(call)):
+            self._plain(call)
         done = []
         for value in self._dying.get(self.positions[call], ()):
             if value in self.places:
@@ -333,7 +334,7 @@ class Routine:
         if not operands:
             return False
         if call.name == "setitem":
-            self.lines.append(f"{{}}[{{}}] = {{}}".format(*map(self.text, call.args)))
+            self.lines.append("{}[{}] = {}".format(*map(self.text, call.args)))
         elif call.name == "axpy":
             self._line("axpy", _real(call.out).axpy, call.args, {})
         else:
@@ -392,7 +393,8 @@ class Routine:
             if operands:
                 self._hand_on(operands[0], new)
             else:
-                planner = _real(new).planner
+                planner = _planner(new)
+                assert planner is not None
                 place = self.places[new] = self._place(planner, new.value)
                 self._fix(new, planner.array(place.memory, new.value))
         self.lines.append(
@@ -458,7 +460,7 @@ class Routine:
 def _name_of(function: Callable[..., Any]) -> str:
     """Return what to call a function: "add", or "add.reduce"."""
     name: str = getattr(function, "__name__", "")
-    owner = getattr(function, "__self__", None)
+    owner: Any = getattr(function, "__self__", None)
     return f"{owner.__name__}.{name}" if hasattr(owner, "reduce") else name
 
 

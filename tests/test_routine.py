@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ OPTIMIZERS = {
 def network(sizes=(20, 30, 10), dtype="float64"):
     ag.manual_seed(0)
     layers = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+    for n, m in pairwise(sizes):
         layers += [ag.nn.Linear(n, m, dtype=dtype), ag.nn.ReLU()]
     return ag.nn.Sequential(*layers[:-1])
 

@@ -1,8 +1,9 @@
 """Three functions of BLAS that NumPy has loaded, but doesn't hand on: they add in one pass.
 
 ``y += alpha * x`` takes NumPy two passes and an array between them. BLAS's axpy does it in one; its
-ger adds an outer product, and its gemm a product of matrices, that is never made. They are looked up where NumPy gets its own matrix
-products from; where they aren't found (on Windows, or under another name), NumPy's two passes do.
+ger adds an outer product, and its gemm a product of matrices, that is never made. They are looked
+up where NumPy gets its own matrix products from; where they aren't found (on Windows, or under
+another name), NumPy's two passes do.
 """
 
 import ctypes

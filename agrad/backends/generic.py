@@ -307,7 +307,7 @@ class Backend:
     def are_below(self, array: Array, n: int) -> bool:
         """Return whether some integers are all from 0 to n - 1."""
         smallest, greatest = self.bounds(array)
-        return 0 <= smallest and greatest < n
+        return smallest >= 0 and greatest < n
 
     def axpy(self, alpha: float, x: Array, y: Array) -> Array:
         """Return ``y + alpha * x``, written into `y` where agrad knows the library."""

@@ -19,7 +19,6 @@ from agrad.backends.numpy import (
     BITS,
     CPU,
     FEW_ROWS,
-    LARGE,
     ROW_MAJOR,
     SHORT,
     NumPyBackend,
@@ -86,9 +85,8 @@ class NumPySteps(StepPlanner):
             return operator.getitem, (args[0], (slice(None), None)), {}
         if function in _REDUCTIONS:
             return _REDUCTIONS[function].reduce, args, {"axis": None, **kwargs}
-        if (
-            getattr(args[0], "shape", None) == () and not kwargs
-        ):  # for scalars, Python's operators are the fastest
+        # For scalars, Python's operators are the fastest
+        if getattr(args[0], "shape", None) == () and not kwargs:
             return _SCALAR_OPERATORS.get(function, function), args, kwargs
         return function, args, kwargs
 
@@ -151,14 +149,15 @@ def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
 def _matmul_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
     """Return ``add_matmul(alpha, x1, x2, y)``, for matrices that lie in memory as these do."""
     blas = updates(y.dtype.char)
-    operands = [_operand(x1), _operand(x2)]
-    in_order = y.flags.c_contiguous and None not in operands
-    if blas is None or not in_order or not x1.dtype == x2.dtype == y.dtype:
+    operand1, operand2 = _operand(x1), _operand(x2)
+    alike = y.flags.c_contiguous and x1.dtype == x2.dtype == y.dtype
+    if blas is None or operand1 is None or operand2 is None or not alike:
         return lambda alpha, x1, x2, y: CPU.axpy(alpha, np.matmul(x1, x2), y)
     order, factor, one = c_int(ROW_MAJOR), blas.real(), blas.real(1)
     rows, columns, inner = map(blas.integer, (*y.shape, x1.shape[1]))
-    (how1, row1), (how2, row2) = ((c_int(how), blas.integer(row)) for how, row in operands)
-    turn1, turn2 = (how == _TRANSPOSED for how, _ in operands)
+    how1, row1 = c_int(operand1[0]), blas.integer(operand1[1])
+    how2, row2 = c_int(operand2[0]), blas.integer(operand2[1])
+    turn1, turn2 = operand1[0] == _TRANSPOSED, operand2[0] == _TRANSPOSED
     gemm, from_buffer = blas.raw("gemm"), Memory.from_buffer
 
     def add_matmul(alpha: float, x1: Array, x2: Array, y: Array) -> Array:

@@ -59,8 +59,9 @@ class Call:
         self.args = args
         self.kwargs = kwargs
         self.effect = effect
-        # What came out. Of several results it holds the tuple, and calls of "pick" take it apart.
-        self.out: Traced | TracedNumber | None = None
+        # What came out: a Traced, a TracedNumber, or None. Of several results it is a Traced that
+        # holds the tuple, and calls of "pick" take it apart.
+        self.out: Any = None
 
     def inputs(self) -> "Iterator[Traced | TracedNumber]":
         """Yield the arrays and numbers that it is made of."""

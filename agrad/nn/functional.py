@@ -258,7 +258,8 @@ def _check_range(smallest: int, greatest: int, n: int) -> None:
 
 def _check_classes(xp: Any, classes: Any, n: int) -> None:
     if not xp.are_below(classes, n):
-        _check_range(*xp.bounds(classes), n)
+        smallest, greatest = xp.bounds(classes)
+        _check_range(smallest, greatest, n)
 
 
 def _numbers_from_0(xp: Any, n: int) -> Any:
