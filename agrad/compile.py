@@ -549,6 +549,17 @@ class Compiled(Generic[P, R]):
         steps = [step for found in self._steps.values() for step in found]
         return "\n".join(step.source for step in steps)
 
+    def routines(self) -> list[Callable[[Sequence[Any]], list[Any]]]:
+        """Return the functions whose source `program` shows.
+
+        Returns
+        -------
+        list of callable
+            Each takes the step's arguments, with all trees flattened, and gives what it returns as
+            raw arrays. What it takes for granted isn't checked.
+        """
+        return [step.run for found in self._steps.values() for step in found]
+
     def _record(self, key: Any, structure: Any, leaves: Sequence[Any]) -> Any:
         """Run the step once, recorded, and keep its program if it was the same as the last."""
         self._recordings += 1

@@ -336,7 +336,9 @@ class Routine:
         if call.name == "setitem":
             self.lines.append("{}[{}] = {}".format(*map(self.text, call.args)))
         elif call.name == "axpy":
-            self._line("axpy", _real(call.out).axpy, call.args, {})
+            planner, (_, x, y) = _planner(call.out), map(self.program.stand_in, call.args)
+            add = planner and planner.adding("axpy", (x,), y.value)
+            self._line("axpy", add or _real(call.out).axpy, call.args, {})
         else:
             self._line(call.name, call.function, call.args, {})
         self._hand_on(operands[0], call.out)

@@ -59,7 +59,8 @@ class StepPlanner:
     def adding(self, name: str, args: Any, y: Array) -> Callable[..., Array] | None:
         """Return ``function(alpha, *args, y)``, which adds to y what a call of `name` gives.
 
-        The arguments are of the recorder; `y` is an array like the one that will be added to.
+        With the name "axpy" it adds the one argument itself. The arguments are of the recorder; `y`
+        is an array like the one that will be added to.
         """
         raise NotImplementedError
 

@@ -137,6 +137,8 @@ class NumPyBackend(Backend):
         return int(np.minimum.reduce(array, axis=None)), int(np.maximum.reduce(array, axis=None))
 
     def are_below(self, array: Array, n: int) -> bool:
+        if not array.shape:
+            return 0 <= int(array) < n
         if not array.size:
             return True
         if array.dtype.kind == "i":  # in one pass: without signs, what is negative is very large
@@ -284,9 +286,16 @@ BITS = {2: np.dtype("int16"), 4: np.dtype("int32"), 8: np.dtype("int64")}
 def _relu_x(xp: Backend, g: Array, out: Array) -> Array:
     # np.where is ten times as slow on signs that can't be foreseen. Bits times 0 or 1, rather than
     # numbers, because an infinite gradient times 0 would be NaN.
-    bits = BITS[g.dtype.itemsize]
-    result = (out > 0).astype(bits)
-    result *= g.view(bits)
+    bits = g.view(BITS[g.dtype.itemsize])
+    if out.size > _BLOCK and out.flags.c_contiguous and g.flags.c_contiguous:
+        result = np.empty_like(bits)
+        flat, out, bits = result.reshape(-1), out.reshape(-1), bits.reshape(-1)
+        for start in range(0, out.size, _BLOCK):  # without a mask of the whole
+            block = slice(start, start + _BLOCK)
+            np.multiply(out[block] > 0, bits[block], out=flat[block])
+    else:
+        result = (out > 0).astype(bits.dtype)
+        result *= bits
     return result.view(g.dtype)
 
 

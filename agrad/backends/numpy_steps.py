@@ -19,6 +19,7 @@ from agrad.backends.numpy import (
     BITS,
     CPU,
     FEW_ROWS,
+    LARGE,
     ROW_MAJOR,
     SHORT,
     NumPyBackend,
@@ -91,6 +92,8 @@ class NumPySteps(StepPlanner):
         return function, args, kwargs
 
     def adding(self, name: str, args: Any, y: Array) -> Callable[..., Array] | None:
+        if name == "axpy":
+            return _adder(args[0].value, y)
         if name not in ("outer", "matmul") or not all(y.shape) or y.ndim != 2:
             return None
         x1, x2 = (each.value for each in args)
@@ -122,6 +125,19 @@ class NumPySteps(StepPlanner):
 
 
 # Products that are added as they are made ---------------------------------------------------------
+
+
+def _adder(x: Array, y: Array) -> Callable[..., Array] | None:
+    """Return ``axpy(alpha, x, y)`` for small arrays, which `NumPyBackend.axpy` adds in the same way."""
+    if y.size >= LARGE or x.dtype != y.dtype or x.shape != y.shape:
+        return None
+    multiply, add, product = np.multiply, np.add, np.empty_like(y)
+
+    def axpy(alpha: float, x: Array, y: Array) -> Array:
+        multiply(x, alpha, product)
+        return add(y, product, y)
+
+    return axpy
 
 
 def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:

@@ -103,6 +103,18 @@ def agrad_recorded(problem: Problem) -> Contestant:
     )
 
 
+def recorded_step(
+    problem: Problem,
+) -> tuple[list[tuple[ag.Tensor, ag.Tensor]], Callable[[Any], Any], str]:
+    """Return the batches of a recorded step, the function that takes one, and its source."""
+    train, _ = _agrad_step(problem)
+    step = ag.compile(train)
+    batches = [(ag.Tensor(x), ag.Tensor(y)) for x, y in problem.batches]
+    for i in range(3):
+        step(*batches[i % len(batches)])
+    return batches, step.routines()[0], step.program()
+
+
 # By hand -----------------------------------------------------------------------------------------
 
 
