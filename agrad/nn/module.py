@@ -1,6 +1,6 @@
 """Module: what networks are built from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -43,6 +43,8 @@ class Module:
     """
 
     training = True
+    _buffers: dict[str, bool] | None = None  # their names, and whether `state_dict` has them
+    _hooks: "_Hooks | None" = None  # most modules have none, and pay nothing for them
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; to be defined by each kind of module.
@@ -65,7 +67,50 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._hooks is not None:
+            return self._hooks.call(self, args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Make a Tensor that isn't trained an attribute, which goes where the parameters go.
+
+        Parameters
+        ----------
+        name : str
+            The attribute's name.
+        tensor : Tensor or None
+            Its value; None if there is none, for now.
+        persistent : bool
+            Whether `state_dict` has it.
+
+        Raises
+        ------
+        TypeError
+            If it is no Tensor, or a Parameter.
+        ValueError
+            If the name has a dot, is no name, or is taken.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> class Centered(ag.nn.Module):
+        ...     def __init__(self):
+        ...         self.register_buffer("mean", ag.zeros(2))
+        >>> list(Centered().state_dict())
+        ['mean']
+        """
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"register_buffer: a buffer's name must be a name, got {name!r}")
+        if name not in (self._buffers or ()) and hasattr(self, name):
+            raise ValueError(f"register_buffer: this {type(self).__name__} has {name!r} already")
+        if tensor is not None and (
+            not isinstance(tensor, Tensor) or isinstance(tensor, Parameter)
+        ):
+            raise TypeError(f"register_buffer takes a Tensor or None, got {type(tensor).__name__}")
+        if self._buffers is None:
+            self._buffers = {}
+        self._buffers[name] = persistent
+        setattr(self, name, tensor)
 
     # What is in it -----------------------------------------------------------------------------
 
@@ -73,17 +118,17 @@ class Module:
         """Return what it holds, with the names under which parameters and modules are known."""
         return vars(self).items()
 
-    def _by_every_name(self) -> dict[str, Parameter]:
-        """Return the parameters inside, by every name they have.
+    def _by_every_name(self) -> dict[str, Tensor]:
+        """Return the parameters and persistent buffers inside, by every name they have.
 
         Raises
         ------
         ValueError
             If two of them have the same name.
         """
-        found: dict[str, Parameter] = {}
+        found: dict[str, Tensor] = {}
         for name, p in _walk(self, "", set(), every_name=True):
-            if isinstance(p, Parameter) and found.setdefault(name, p) is not p:
+            if isinstance(p, Tensor) and found.setdefault(name, p) is not p:
                 raise ValueError(
                     f"two parameters in this {type(self).__name__} are named {name!r}; give their "
                     "attributes or dict keys other names"
@@ -153,6 +198,56 @@ class Module:
         """
         return (parameter for _, parameter in self.named_parameters())
 
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the buffers inside, each once even when shared, with its dotted name.
+
+        Returns
+        -------
+        iterator of (str, Tensor)
+        """
+        inside = _walk(self, "", set(), every_name=False)
+        return (
+            (name, b)
+            for name, b in inside
+            if isinstance(b, Tensor) and not isinstance(b, Parameter)
+        )
+
+    def buffers(self) -> Iterator[Tensor]:
+        """Yield the buffers inside, each once even when shared.
+
+        Returns
+        -------
+        iterator of Tensor
+        """
+        return (buffer for _, buffer in self.named_buffers())
+
+    def apply(self, function: "Callable[[Module], object]") -> Self:
+        """Call a function with each module inside, and with this one at last.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(module)``, to initialize its parameters, say.
+
+        Returns
+        -------
+        Module
+            The module itself.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.ReLU())
+
+        >>> net = net.apply(lambda module: print(type(module).__name__))
+        Linear
+        ReLU
+        Sequential
+        """
+        for module in list(_children_first(self, set())):
+            function(module)
+        return self
+
     # Its state ---------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
@@ -200,9 +295,10 @@ class Module:
             parameter.grad = None
 
     def to(self, device_or_dtype: Any, /) -> Self:
-        """Move all parameters to a device, or cast them to a data type, in place.
+        """Move all parameters and buffers to a device, or cast them to a data type, in place.
 
         Their gradients and velocities go with them; optimizers that hold them go on working.
+        Buffers of integers and bools are moved, but keep their data type.
 
         Parameters
         ----------
@@ -231,21 +327,23 @@ class Module:
             raise TypeError(
                 f"to(): parameters must stay floating-point, got {dtypes.dtype(device_or_dtype)!r}"
             )
-        parameters = list(self.parameters())
-        moved = [parameter.detach().to(device_or_dtype) for parameter in parameters]
-        for parameter, new in zip(parameters, moved, strict=True):
-            parameter._become(new)
+        is_cast = dtypes.is_dtype(device_or_dtype)
+        inside = [x for _, x in _walk(self, "", set(), every_name=False) if isinstance(x, Tensor)]
+        inside = [x for x in inside if x.dtype.is_floating or not is_cast]
+        moved = [x.detach().to(device_or_dtype) for x in inside]
+        for x, new in zip(inside, moved, strict=True):
+            x._replace(new._data, new._backend)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return a copy of each parameter's values, by its dotted name.
+        """Return a copy of each parameter's and persistent buffer's values, by its dotted name.
 
-        A shared parameter stands under each of its names.
+        A shared one stands under each of its names.
 
         Returns
         -------
         dict of str to Tensor
-            Each on its parameter's device, of its data type. They require no gradient.
+            Each on the parameter's device, of its data type. They require no gradient.
 
         Raises
         ------
@@ -264,13 +362,13 @@ class Module:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Write values that `state_dict` gave, or arrays of any library, into the parameters.
+        """Write values that `state_dict` gave, or arrays of any library, in place.
 
         Parameters
         ----------
         state_dict : mapping of str to Tensor or array
-            A value for each parameter, of its shape; it is cast to the parameter's data type and
-            moved to its device. They may be the module's own parameters: all are read first.
+            A value for each parameter and persistent buffer, of its shape; it is cast to its data
+            type and moved to its device. They may be the module's own: all are read first.
 
         Raises
         ------
@@ -351,16 +449,17 @@ class Module:
 
 def _walk(
     item: Any, name: str, seen: set[int], every_name: bool
-) -> "Iterator[tuple[str, Module | Parameter]]":
-    """Yield the modules and parameters in an attribute's value, and what they hold.
+) -> "Iterator[tuple[str, Module | Tensor]]":
+    """Yield the modules, parameters and buffers in an attribute's value, and what they hold.
 
-    What was seen isn't entered again, so that modules may refer to each other; where every name is
-    wanted, only what it is inside of counts as seen.
+    What was seen isn't entered again, so that modules may refer to each other. Where every name is
+    wanted, as for `state_dict`, only what it is inside of counts as seen, and buffers that aren't
+    persistent are left out.
     """
     items: Iterable[tuple[Any, Any]] | None
     if isinstance(item, Module):
         items = item._items()
-    elif isinstance(item, Parameter):
+    elif isinstance(item, Tensor):
         items = ()
     else:
         items = _contents(item)
@@ -370,10 +469,26 @@ def _walk(
         seen = seen | {id(item)}
     else:
         seen.add(id(item))
-    if isinstance(item, (Module, Parameter)):
+    if isinstance(item, (Module, Tensor)):
         yield name, item
+    buffers = item._buffers or {} if isinstance(item, Module) else {}
     for key, value in items:
+        if isinstance(value, Tensor) and not isinstance(value, Parameter):
+            if key not in buffers or (every_name and not buffers[key]):
+                continue
         yield from _walk(value, f"{name}.{key}" if name else str(key), seen, every_name)
+
+
+def _children_first(item: Any, seen: set[int]) -> Iterator[Module]:
+    """Yield the modules in an attribute's value, each after those inside it."""
+    items = item._items() if isinstance(item, Module) else _contents(item)
+    if items is None or id(item) in seen:
+        return
+    seen.add(id(item))
+    for _, value in items:
+        yield from _children_first(value, seen)
+    if isinstance(item, Module):
+        yield item
 
 
 def _contents(item: Any) -> Iterable[tuple[Any, Any]] | None:
