@@ -21,6 +21,7 @@ from agrad.autograd import Variable
 from agrad.backends import Backend, library_folders
 from agrad.backends.recorder import recording, refuse
 from agrad.dtypes import DType
+from agrad.nn.hooks import Hooks
 from agrad.nn.module import Module
 from agrad.optim.optimizer import Optimizer
 
@@ -259,6 +260,9 @@ class Guards:
         elif isinstance(value, FunctionType):
             return
         elif hasattr(value, "__dict__"):
+            if isinstance(value, Hooks):
+                for name, hooks in vars(value).items():
+                    self._look_into(hooks, f"{path}.{name}")
             if isinstance(value, Optimizer):
                 self.optimizers.append(value)
             if isinstance(value, (Module, Optimizer)):
@@ -266,7 +270,7 @@ class Guards:
                     if not name.startswith("_wrote"):
                         self._watch(vars(value), name, f"{path}.{name}")
             self._watch_names(vars(value), path)
-            for name in (*self._names, "training"):  # attributes that the class has, so far
+            for name in (*self._names, "training", "_hooks"):  # the class has them, so far
                 if isinstance(getattr(type(value), name, _MISSING), _PLAIN):
                     self._watch(vars(value), name, f"{path}.{name}")
             self._look_into(type(value), path)

@@ -380,7 +380,9 @@ class Tensor(Variable):
             raise RuntimeError("a hook needs a Tensor that requires a gradient")
         if not callable(hook):
             raise TypeError(f"a hook is a function of the gradient, got {hook!r}")
-        return RemovableHandle(self._node, hook)
+        if self._node.hooks is None:
+            self._node.hooks = {}
+        return RemovableHandle(self._node.hooks, hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this Tensor in ``grad`` though it isn't a leaf.
@@ -1004,12 +1006,10 @@ _hook_numbers = count()
 class RemovableHandle:
     """What takes a hook away again."""
 
-    def __init__(self, node: Node | Leaf, hook: Hook) -> None:
-        if node.hooks is None:
-            node.hooks = {}
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
         self._key = next(_hook_numbers)  # not id(self): a handle may go before its hook does
-        node.hooks[self._key] = hook
-        self._hooks = node.hooks
+        hooks[self._key] = hook
+        self._hooks = hooks
 
     def remove(self) -> None:
         """Take the hook away; once is enough."""

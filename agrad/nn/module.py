@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Self
 
 from agrad import dtypes
-from agrad.tensor import Parameter, Tensor
-
-T = TypeVar("T")
+from agrad.nn.hooks import Hooks
+from agrad.tensor import Parameter, RemovableHandle, Tensor
 
 # The ids of the modules that the `repr` at work has shown, each with what is in it
 _shown: ContextVar[set[int] | None] = ContextVar("_shown", default=None)
 
-__all__ = ["Module", "ModuleList", "ParameterList", "Sequential"]
+__all__ = ["Module"]
 
 
 class Module:
@@ -44,7 +43,7 @@ class Module:
 
     training = True
     _buffers: dict[str, bool] | None = None  # their names, and whether `state_dict` has them
-    _hooks: "_Hooks | None" = None  # most modules have none, and pay nothing for them
+    _hooks: Hooks | None = None  # most modules have none, and pay nothing for them
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; to be defined by each kind of module.
@@ -70,6 +69,67 @@ class Module:
         if self._hooks is not None:
             return self._hooks.call(self, args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call a function before each `forward`.
+
+        Parameters
+        ----------
+        hook : callable
+            ``hook(module, args)``; what it returns, unless None, takes the arguments' place.
+
+        Returns
+        -------
+        RemovableHandle
+            Its ``remove()`` takes the hook away.
+        """
+        return RemovableHandle(self._own_hooks().before, _callable(hook))
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call a function after each `forward`.
+
+        Parameters
+        ----------
+        hook : callable
+            ``hook(module, args, output)``; what it returns, unless None, takes the output's place.
+
+        Returns
+        -------
+        RemovableHandle
+            Its ``remove()`` takes the hook away.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> layer = ag.nn.Linear(3, 2)
+        >>> handle = layer.register_forward_hook(lambda module, args, out: print(out.shape))
+        >>> _ = layer(ag.ones((5, 3), dtype=ag.float32))
+        (5, 2)
+        >>> handle.remove()
+        """
+        return RemovableHandle(self._own_hooks().after, _callable(hook))
+
+    def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call a function when the gradients of a call's inputs have been computed.
+
+        Parameters
+        ----------
+        hook : callable
+            ``hook(module, grad_input, grad_output)`` gets two tuples of Tensors, with None where
+            there is no gradient. What it returns, unless None, takes the place of grad_input, if
+            that has one gradient.
+
+        Returns
+        -------
+        RemovableHandle
+            Its ``remove()`` takes the hook away.
+        """
+        return RemovableHandle(self._own_hooks().backward, _callable(hook))
+
+    def _own_hooks(self) -> Hooks:
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Make a Tensor that isn't trained an attribute, which goes where the parameters go.
@@ -428,7 +488,7 @@ class Module:
         name = type(self).__name__
         inside = [each for key, item in self._items() for each in _outermost(item, key, set())]
         if not inside:
-            return f"{name}({self._settings()})"
+            return f"{name}({self._settings()}){self._count() if _shown.get() is not None else ''}"
         shown = _shown.get()
         if shown is None:  # the outermost module
             token = _shown.set(set())
@@ -440,7 +500,12 @@ class Module:
             return f"{name}(...)"
         shown.add(id(self))
         lines = "\n".join(f"({key}): {module!r}" for key, module in inside).replace("\n", "\n  ")
-        return f"{name}({self._settings()}\n  {lines}\n)"
+        return f"{name}({self._settings()}\n  {lines}\n){self._count()}"
+
+    def _count(self) -> str:
+        """Return what `repr` says of how many parameters there are inside."""
+        count = sum(p.size for p in self.parameters())
+        return f"  # {count:,} parameters" if count else ""
 
     def _settings(self) -> str:
         """Return what `repr` shows of the module's own settings."""
@@ -479,6 +544,12 @@ def _walk(
         yield from _walk(value, f"{name}.{key}" if name else str(key), seen, every_name)
 
 
+def _callable(hook: Callable[..., Any]) -> Callable[..., Any]:
+    if not callable(hook):
+        raise TypeError(f"a hook is a function, got {type(hook).__name__}")
+    return hook
+
+
 def _children_first(item: Any, seen: set[int]) -> Iterator[Module]:
     """Yield the modules in an attribute's value, each after those inside it."""
     items = item._items() if isinstance(item, Module) else _contents(item)
@@ -505,169 +576,3 @@ def _outermost(item: Any, name: str, inside: set[int]) -> Iterator[tuple[str, Mo
     elif id(item) not in inside:  # a list may hold itself
         for key, value in _contents(item) or ():
             yield from _outermost(value, f"{name}.{key}", inside | {id(item)})
-
-
-class _List(Module, Generic[T]):
-    """A list whose items are found under their numbers."""
-
-    def __init__(self, items: Iterable[T] = ()) -> None:
-        self._list: list[T] = []
-        self.extend(items)
-
-    def _items(self) -> Iterable[tuple[str, Any]]:
-        for name, value in vars(self).items():  # a subclass may have attributes of its own
-            if name == "_list":
-                yield from ((str(i), item) for i, item in enumerate(self._list))
-            else:
-                yield name, value
-
-    def _check(self, item: T) -> T:
-        raise NotImplementedError
-
-    def append(self, item: T) -> Self:
-        """Add an item at the end, and return the list.
-
-        Parameters
-        ----------
-        item : Module or Parameter
-            As the list's kind asks for.
-
-        Raises
-        ------
-        TypeError
-            If it is of another kind.
-        """
-        self._list.append(self._check(item))
-        return self
-
-    def extend(self, items: Iterable[T]) -> Self:
-        """Add several items at the end, and return the list.
-
-        Parameters
-        ----------
-        items : iterable of Module or of Parameter
-            As the list's kind asks for.
-
-        Raises
-        ------
-        TypeError
-            If one is of another kind.
-        """
-        self._list += [self._check(item) for item in items]
-        return self
-
-    def __len__(self) -> int:
-        return len(self._list)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(self._list)
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-    @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> T | Self:
-        if not isinstance(index, slice):
-            return self._list[index]
-        part = type(self)()
-        part._list = self._list[index]
-        return part
-
-    def __setitem__(self, index: int, item: T) -> None:
-        self._list[index] = self._check(item)
-
-
-class ModuleList(_List[Module]):
-    """A list of modules, found under their numbers.
-
-    Parameters
-    ----------
-    items : iterable of Module, optional
-        What is in it at first.
-
-    Raises
-    ------
-    TypeError
-        If an item is not a Module.
-
-    Examples
-    --------
-    >>> import agrad as ag
-    >>> layers = ag.nn.ModuleList([ag.nn.Linear(2, 3), ag.nn.Linear(3, 1)])
-    >>> [name for name, _ in layers.named_parameters()]
-    ['0.weight', '0.bias', '1.weight', '1.bias']
-    """
-
-    def _check(self, item: Module) -> Module:
-        if not isinstance(item, Module):
-            raise TypeError(f"{type(self).__name__} holds Modules, got {type(item).__name__}")
-        return item
-
-
-class ParameterList(_List[Parameter]):
-    """A list of parameters, found under their numbers.
-
-    Parameters
-    ----------
-    items : iterable of Parameter, optional
-        What is in it at first.
-
-    Raises
-    ------
-    TypeError
-        If an item is not a Parameter.
-
-    Examples
-    --------
-    >>> import agrad as ag
-    >>> weights = ag.nn.ParameterList([ag.Parameter(1.0), ag.Parameter(2.0)])
-    >>> len(weights), [name for name, _ in weights.named_parameters()]
-    (2, ['0', '1'])
-    """
-
-    def _check(self, item: Parameter) -> Parameter:
-        if not isinstance(item, Parameter):
-            raise TypeError(f"{type(self).__name__} holds Parameters, got {type(item).__name__}")
-        return item
-
-
-class Sequential(ModuleList):
-    """Modules that are called one after the other, each on what the one before gave.
-
-    Parameters
-    ----------
-    *modules : Module
-        In the order in which they are called.
-
-    Raises
-    ------
-    TypeError
-        If one is not a Module.
-
-    Examples
-    --------
-    >>> import agrad as ag
-    >>> net = ag.nn.Sequential(ag.nn.Linear(4, 3), ag.nn.ReLU(), ag.nn.Linear(3, 2))
-    >>> net(ag.ones((5, 4), dtype=ag.float32)).shape
-    (5, 2)
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
-
-    def forward(self, x: Any) -> Any:
-        """Return what the last module gives.
-
-        Parameters
-        ----------
-        x : Tensor
-            What the first module is called on.
-
-        Returns
-        -------
-        Tensor
-            Of the shape that the last module gives.
-        """
-        for module in self._list:
-            x = module(x)
-        return x
