@@ -18,6 +18,7 @@ from agrad.autograd import enable_grad, is_grad_enabled, no_grad
 from agrad.backends import get_default_device, set_default_device
 from agrad.compile import compile
 from agrad.dtypes import *
+from agrad.io import load, save
 from agrad.ops import *
 from agrad.random import manual_seed
 from agrad.tensor import Parameter, Tensor
@@ -38,6 +39,7 @@ __all__ = [
     "get_default_device",
     "is_grad_enabled",
     "linalg",
+    "load",
     "manual_seed",
     "models",
     "nn",
@@ -45,6 +47,7 @@ __all__ = [
     "ops",
     "optim",
     "random",
+    "save",
     "set_default_device",
     "special",
     "transforms",

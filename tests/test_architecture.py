@@ -41,7 +41,7 @@ FLOORS = [
     ["random"],
     ["transforms"],
     ["nn", "optim", "data"],
-    ["guards", "models", "routine"],
+    ["guards", "io", "models", "routine"],
     ["compile"],
 ]
 

@@ -506,9 +506,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 _LINEAR = ["linear", *(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3))]
 
 
-def orthogonal_(
-    tensor: Tensor, gain: float = 1.0, *, generator: Generator | None = None
-) -> Tensor:
+def orthogonal_(tensor: Tensor, gain: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fill a Tensor, as a matrix of shape (out, rest), with orthonormal rows or columns.
 
     Parameters

@@ -163,9 +163,7 @@ class Module:
             raise ValueError(f"register_buffer: a buffer's name must be a name, got {name!r}")
         if name not in (self._buffers or ()) and hasattr(self, name):
             raise ValueError(f"register_buffer: this {type(self).__name__} has {name!r} already")
-        if tensor is not None and (
-            not isinstance(tensor, Tensor) or isinstance(tensor, Parameter)
-        ):
+        if tensor is not None and (not isinstance(tensor, Tensor) or isinstance(tensor, Parameter)):
             raise TypeError(f"register_buffer takes a Tensor or None, got {type(tensor).__name__}")
         if self._buffers is None:
             self._buffers = {}
