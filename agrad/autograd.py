@@ -42,7 +42,6 @@ __all__ = [
     "Variable",
     "enable_grad",
     "is_grad_enabled",
-    "lift",
     "no_grad",
     "record",
     "record_view",

@@ -536,9 +536,9 @@ def _walk(
         yield name, item
     buffers = item._buffers or {} if isinstance(item, Module) else {}
     for key, value in items:
-        if isinstance(value, Tensor) and not isinstance(value, Parameter):
-            if key not in buffers or (every_name and not buffers[key]):
-                continue
+        is_plain = isinstance(value, Tensor) and not isinstance(value, Parameter)
+        if is_plain and (key not in buffers or (every_name and not buffers[key])):
+            continue
         yield from _walk(value, f"{name}.{key}" if name else str(key), seen, every_name)
 
 

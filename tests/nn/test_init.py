@@ -110,3 +110,123 @@ def test_what_has_no_fans_is_refused(initialize, shape):
     with pytest.raises(ValueError, match="weights of shape") as error:
         initialize(ag.zeros(shape))
     assert str(shape) in str(error.value)
+
+
+# PyTorch's set ------------------------------------------------------------------------------------
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch isn't installed")
+SHAPES = [(300, 200), (40, 30, 5, 3), (64, 1, 25)]
+
+# Name, settings
+RANDOM = [
+    ("uniform_", {}),
+    ("uniform_", {"a": -2.0, "b": 3.0}),
+    ("normal_", {}),
+    ("normal_", {"mean": 2.0, "std": 0.5}),
+    ("trunc_normal_", {}),
+    ("trunc_normal_", {"mean": 1.0, "std": 2.0, "a": 0.0, "b": 2.0}),
+    ("xavier_uniform_", {}),
+    ("xavier_uniform_", {"gain": 2.0}),
+    ("xavier_normal_", {}),
+    ("xavier_normal_", {"gain": 0.5}),
+    ("kaiming_uniform_", {}),
+    ("kaiming_uniform_", {"a": 5**0.5}),
+    ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "relu"}),
+    ("kaiming_normal_", {}),
+    ("kaiming_normal_", {"a": 0.2, "mode": "fan_out"}),
+    ("kaiming_normal_", {"nonlinearity": "selu"}),
+    ("orthogonal_", {}),
+    ("orthogonal_", {"gain": 3.0}),
+]
+
+
+@needs_torch
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("name", "settings"), RANDOM)
+def test_draws_are_distributed_as_pytorchs(name, settings, shape):
+    ours = ag.zeros(shape, dtype="float64")
+    assert getattr(init, name)(ours, **settings, generator=Generator(0)) is ours
+    torch.manual_seed(0)
+    theirs = getattr(torch.nn.init, name)(torch.zeros(shape, dtype=torch.float64), **settings)
+    x, y = np.sort(ours.numpy().ravel()), np.sort(theirs.numpy().ravel())
+    spread = y.std()
+    assert abs(x.mean() - y.mean()) < 6 * spread / x.size**0.5 * 2**0.5
+    assert x.std() == pytest.approx(spread, rel=0.06)
+    tenths = np.linspace(0.05, 0.95, 10)
+    np.testing.assert_allclose(np.quantile(x, tenths), np.quantile(y, tenths), atol=0.12 * spread)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("name", "shape", "settings"),
+    [
+        ("zeros_", (3, 4), {}),
+        ("ones_", (3, 4), {}),
+        ("constant_", (3, 4), {"val": 2.5}),
+        ("eye_", (3, 5), {}),
+        ("eye_", (5, 3), {}),
+        ("dirac_", (3, 4, 3), {}),
+        ("dirac_", (4, 2, 3, 5), {}),
+        ("dirac_", (6, 2, 2, 4, 3), {"groups": 3}),
+    ],
+)
+def test_what_is_not_drawn_is_pytorchs(name, shape, settings):
+    ours = getattr(init, name)(ag.ones(shape) * 7, **settings)
+    theirs = getattr(torch.nn.init, name)(torch.ones(shape) * 7, **settings)
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+@needs_torch
+def test_gains_are_pytorchs():
+    for name in ("linear", "conv2d", "conv_transpose1d", "sigmoid", "tanh", "relu", "selu"):
+        assert init.calculate_gain(name) == torch.nn.init.calculate_gain(name)
+    for slope in (None, 0.0, 0.3, 5**0.5):
+        theirs = torch.nn.init.calculate_gain("leaky_relu", slope)
+        assert init.calculate_gain("leaky_relu", slope) == pytest.approx(theirs, rel=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 2, 3)])
+def test_orthogonal_weights_are(shape):
+    w = init.orthogonal_(ag.zeros(shape, dtype="float64"), gain=2.0).numpy()
+    w = w.reshape(shape[0], -1)
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, 4 * np.eye(min(w.shape)), atol=1e-12)
+
+
+def test_sparse_weights_have_that_many_zeros_in_each_column():
+    w = init.sparse_(ag.zeros((11, 6)), 0.5, std=3.0).numpy()
+    assert (w == 0).sum(0).tolist() == [6] * 6
+    assert len({tuple(column) for column in (w == 0).T}) > 1
+
+
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "orthogonal_"])
+def test_a_seed_gives_the_same_on_every_device(name, backend):
+    w = backend.tensor(np.zeros((4, 3), dtype=np.float32))
+    expected = getattr(init, name)(ag.zeros((4, 3), dtype="float32"), generator=Generator(5))
+    got = getattr(init, name)(w, generator=Generator(5))
+    np.testing.assert_array_equal(backend.numpy(got), expected.numpy())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: init.xavier_normal_(ag.zeros(3)), r"of shape \(out, in\).*got \(3,\)"),
+        (lambda: init.kaiming_normal_(ag.zeros((3, 2)), mode="fan"), "'fan_out', got 'fan'"),
+        (lambda: init.kaiming_normal_(ag.zeros((3, 2)), nonlinearity="elu"), "no gain for 'elu'"),
+        (lambda: init.eye_(ag.zeros(3)), r"for matrices, got shape \(3,\)"),
+        (lambda: init.dirac_(ag.zeros((3, 2))), r"got \(3, 2\)"),
+        (lambda: init.dirac_(ag.zeros((3, 2, 1)), groups=2), "groups=2 divides out"),
+        (lambda: init.trunc_normal_(ag.zeros(3), a=5.0, b=6.0), "hardly a draw"),
+        (lambda: init.trunc_normal_(ag.zeros(3), a=1.0, b=1.0), "hardly a draw"),
+        (lambda: init.sparse_(ag.zeros(3), 0.5), "for matrices"),
+        (lambda: init.sparse_(ag.zeros((3, 2)), 1.5), "got shape .* and 1.5"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

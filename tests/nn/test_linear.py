@@ -96,3 +96,51 @@ def test_lengths_that_are_no_positive_integers_are_refused(length):
 def test_its_repr_tells_its_settings():
     assert repr(nn.Linear(3, 2)) == "Linear(in_features=3, out_features=2, bias=True)"
     assert repr(nn.Linear(3, 2, False)) == "Linear(in_features=3, out_features=2, bias=False)"
+
+
+# Bilinear and Identity ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("batch", [(), (5,), (2, 5)])
+def test_a_bilinear_layer_gives_pytorchs_values_and_gradients(batch, bias):
+    torch = pytest.importorskip("torch", reason="PyTorch isn't installed")
+    ours = ag.nn.Bilinear(3, 4, 2, bias=bias, dtype="float64")
+    theirs = torch.nn.Bilinear(3, 4, 2, bias=bias, dtype=torch.float64)
+    ours.load_state_dict({name: p.detach().numpy() for name, p in theirs.named_parameters()})
+    rng = np.random.default_rng(0)
+    x1, x2, g = (rng.normal(size=(*batch, n)) for n in (3, 4, 2))
+    a = [ag.Tensor(x, requires_grad=True) for x in (x1, x2)]
+    b = [torch.tensor(x, requires_grad=True) for x in (x1, x2)]
+    out, expected = ours(*a), theirs(*b)
+    np.testing.assert_allclose(out.detach().numpy(), expected.detach().numpy(), rtol=1e-12)
+    out.backward(ag.Tensor(g))
+    expected.backward(torch.tensor(g))
+    for x, y in zip([*a, *ours.parameters()], [*b, *theirs.parameters()], strict=True):
+        np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-10, atol=1e-12)
+    assert repr(ours) == repr(theirs)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ag.nn.Bilinear(0, 1, 1), "Bilinear: in1_features must be a positive integer"),
+        (lambda: ag.nn.Bilinear(1, 1, 1.5), "out_features must be a positive integer, got 1.5"),
+        (
+            lambda: ag.nn.Bilinear(3, 4, 2)(ag.ones((5, 3)), ag.ones((6, 4))),
+            r"got \(5, 3\) and \(6, 4\)",
+        ),
+        (
+            lambda: ag.nn.Bilinear(3, 4, 2)(ag.ones((5, 4)), ag.ones((5, 4))),
+            r"shapes \(..., 3\) and \(..., 4\); got \(5, 4\)",
+        ),
+    ],
+)
+def test_bilinear_layers_say_what_does_not_fit(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_identity_gives_what_it_gets():
+    x = ag.ones(3)
+    assert ag.nn.Identity()(x) is x

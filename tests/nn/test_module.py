@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -505,22 +506,23 @@ def test_its_repr_shows_what_is_in_it():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 1, bias=False)))
     assert repr(net) == (
         "Sequential(\n"
-        "  (0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (0): Linear(in_features=2, out_features=3, bias=True)  # 9 parameters\n"
         "  (1): ReLU()\n"
         "  (2): Sequential(\n"
-        "    (0): Linear(in_features=3, out_features=1, bias=False)\n"
-        "  )\n"
-        ")"
+        "    (0): Linear(in_features=3, out_features=1, bias=False)  # 3 parameters\n"
+        "  )  # 3 parameters\n"
+        ")  # 12 parameters"
     )
     assert repr(Holder(a=nn.ReLU(), b=3)) == "Holder(\n  (a): ReLU()\n)"
 
 
 @needs_torch
-def test_its_repr_is_pytorchs():
+def test_its_repr_is_pytorchs_but_for_the_counts():
     def build(nn):
         return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.ModuleList([nn.Tanh(), nn.Tanh()]))
 
     ours, theirs = (repr(build(each)).replace("(0-1): 2 x Tanh()", "") for each in (nn, torch.nn))
+    ours = re.sub("  # .*", "", ours)
     assert ours.replace("(0): Tanh()\n    (1): Tanh()", "") == theirs
 
 
@@ -535,11 +537,11 @@ def test_its_repr_shows_modules_in_lists_tuples_and_dicts_under_their_names():
     module = Holder(layers=layers, pair=(1, nn.Tanh()), parts={"a": nn.ReLU(), 4: [None]}, n=3)
     assert repr(module) == (
         "Holder(\n"
-        "  (layers.0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (layers.0): Linear(in_features=2, out_features=3, bias=True)  # 9 parameters\n"
         "  (layers.1.0): ReLU()\n"
         "  (pair.1): Tanh()\n"
         "  (parts.a): ReLU()\n"
-        ")"
+        ")  # 9 parameters"
     )
     assert repr(Holder(inner=module)).count("\n    (") == 4
     for name, _ in list(module.named_modules())[1:]:
@@ -599,3 +601,169 @@ def test_a_copy_of_a_network_is_equal_and_independent(duplicate, backend):
     ag.optim.SGD(twin.parameters(), lr=1.0).step()
     np.testing.assert_array_equal(backend.numpy(net(x)), before)
     assert not np.array_equal(backend.numpy(twin(x)), before)
+
+
+# Buffers -----------------------------------------------------------------------------------------
+
+
+class Counter(nn.Module):
+    """Counts its calls, and keeps the sum of what it was called on."""
+
+    def __init__(self):
+        self.weight = ag.Parameter([2.0])
+        self.register_buffer("total", ag.zeros(1))
+        self.register_buffer("count", ag.asarray(0))
+        self.register_buffer("scratch", ag.zeros(2), persistent=False)
+        self.note = ag.ones(3, dtype="float32")  # a Tensor, but no buffer
+
+    def forward(self, x):
+        self.total += x
+        self.count += 1
+        return self.weight * x
+
+
+def test_buffers_are_in_the_state_but_are_not_trained():
+    module = nn.Sequential(Counter())
+    assert [name for name, _ in module.named_buffers()] == ["0.total", "0.count", "0.scratch"]
+    assert [name for name, _ in module.named_parameters()] == ["0.weight"]
+    assert list(module.state_dict()) == ["0.weight", "0.total", "0.count"]
+
+
+def test_a_loaded_state_has_the_buffers_values():
+    module, other = Counter(), Counter()
+    module(ag.Tensor([3.0], dtype="float32"))
+    total = other.total
+    other.load_state_dict(module.state_dict())
+    assert (other.total.tolist(), other.count.item()) == ([3.0], 1)
+    assert other.total is total
+
+
+def test_buffers_move_with_their_module_and_integers_keep_their_type():
+    module = Counter().to("float64")
+    assert (module.total.dtype, module.scratch.dtype) == (ag.float64, ag.float64)
+    assert (module.count.dtype, module.note.dtype) == (ag.int64, ag.float32)
+    pytest.importorskip("array_api_strict")
+    module.to("array_api_strict:CPU_DEVICE")
+    assert {b.device for b in module.buffers()} == {"array_api_strict:CPU_DEVICE"}
+
+
+def test_a_buffer_may_get_another_tensor_or_none():
+    module = Counter()
+    module.total = None
+    assert "total" not in module.state_dict()
+    module.total = ag.ones(2)
+    assert module.state_dict()["total"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("a.b", None, ValueError, "must be a name, got 'a.b'"),
+        ("weight", None, ValueError, "has 'weight' already"),
+        ("forward", None, ValueError, "has 'forward' already"),
+        ("new", 3.0, TypeError, "a Tensor or None, got float"),
+        ("new", ag.Parameter(1.0), TypeError, "a Tensor or None, got Parameter"),
+    ],
+)
+def test_what_cannot_be_a_buffer_is_refused(name, value, error, message):
+    with pytest.raises(error, match=message):
+        Counter().register_buffer(name, value)
+
+
+def test_a_shared_buffer_is_yielded_once():
+    counter = Counter()
+    assert len(list(nn.ModuleList([counter, counter]).buffers())) == 3
+
+
+# Hooks -------------------------------------------------------------------------------------------
+
+
+class Both(nn.Module):
+    def forward(self, x, y):
+        return x * y, x + y
+
+
+def test_forward_hooks_see_and_may_change_what_goes_in_and_comes_out():
+    module, seen = nn.Identity(), []
+    before = module.register_forward_pre_hook(lambda m, args: (args[0] + 1,))
+    after = module.register_forward_hook(lambda m, args, out: out * 10)
+    module.register_forward_hook(lambda m, args, out: seen.append((args[0].item(), out.item())))
+    assert module(ag.Tensor(1.0)).item() == 20
+    assert seen == [(2.0, 20.0)]
+    before.remove()
+    after.remove()
+    after.remove()
+    assert module(ag.Tensor(1.0)).item() == 1
+
+
+@needs_torch
+def test_backward_hooks_see_pytorchs_gradients():
+    class Theirs(torch.nn.Module):
+        forward = Both.forward
+
+    results = []
+    for module, tensor in [
+        (Both(), lambda x: ag.Tensor(x, requires_grad=True)),
+        (Theirs(), lambda x: torch.tensor(x, requires_grad=True)),
+    ]:
+        seen = []
+        module.register_full_backward_hook(lambda m, *grads, seen=seen: seen.append(grads))
+        x, y = tensor([1.0, 2.0]), tensor([3.0, 4.0])
+        product, _ = module(x, y)
+        (product * 2).sum().backward()
+        results.append(
+            [[None if g is None else g.tolist() for g in grads] for grads in seen[0]]
+            + [x.grad.tolist(), y.grad.tolist()]
+        )
+    assert results[0] == results[1]
+
+
+def test_a_backward_hook_may_change_the_gradient_of_the_input():
+    layer = nn.Linear(2, 1)
+    layer.register_full_backward_hook(lambda m, grad_input, grad_output: (grad_input[0] * 10,))
+    x = ag.Tensor(np.ones(2, "float32"), requires_grad=True)
+    layer(x).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 10 * layer.weight.detach().numpy()[0])
+
+
+def test_a_backward_hook_cannot_change_one_of_several_gradients():
+    module = Both()
+    module.register_full_backward_hook(lambda m, grads, _: (grads[0] * 2, grads[1] * 2))
+    x, y = (ag.Tensor([1.0], requires_grad=True) for _ in range(2))
+    with pytest.raises(RuntimeError, match="one input alone, and this module has 2"):
+        module(x, y)[0].sum().backward()
+
+
+def test_a_backward_hook_of_a_module_whose_input_needs_no_gradient_is_run():
+    layer, seen = nn.Linear(2, 1), []
+    layer.register_full_backward_hook(lambda m, *grads: seen.append(grads))
+    layer(ag.Tensor(np.ones(2, "float32"))).sum().backward()
+    [(grad_input, grad_output)] = seen
+    assert grad_input == (None,)
+    assert grad_output[0].tolist() == [1.0]
+
+
+def test_a_hook_is_a_function():
+    with pytest.raises(TypeError, match="a hook is a function, got int"):
+        nn.Identity().register_forward_hook(3)
+
+
+def test_a_recorded_step_sees_a_hook_that_is_registered_later():
+    layer = nn.Linear(2, 1)
+    step = ag.compile(lambda x: layer(x).detach())
+    x = ag.Tensor(np.ones(2, "float32"))
+    for _ in range(3):
+        plain = step(x)
+    handle = layer.register_forward_hook(lambda m, args, out: out * 10)
+    for _ in range(3):
+        np.testing.assert_allclose(step(x).numpy(), 10 * plain.numpy())
+    handle.remove()
+    np.testing.assert_allclose(step(x).numpy(), plain.numpy())
+
+
+def test_apply_calls_a_function_with_each_module_the_inner_ones_first():
+    shared = nn.ReLU()
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(shared), shared)
+    seen = []
+    assert net.apply(seen.append) is net
+    assert seen == [net[0], shared, net[1], net]
