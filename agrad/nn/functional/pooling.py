@@ -1,0 +1,898 @@
+"""Pooling: the greatest or the mean of what a window shows; and arrays of another size."""
+
+import math
+import struct
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, Literal, overload
+
+from agrad.autograd import Primitive, record
+from agrad.nn.functional.windows import (
+    Windows,
+    batched,
+    call,
+    fold_windows,
+    pad,
+    spread,
+    to_ints,
+    unbatched,
+)
+from agrad.ops import asarray, mean, stack, take
+from agrad.tensor import Tensor
+from agrad.typing import TensorLike
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "interpolate",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+]
+
+Ints = int | tuple[int, ...]
+Mode = Literal["nearest", "nearest-exact", "linear", "bilinear", "trilinear"]
+
+# Over any library. Arrays are of shape (batch, channels, *size).
+
+
+def _lowest(xp: Any, dtype: Any) -> float:
+    """Return what is no greater than any number of a data type."""
+    return -math.inf if xp.isdtype(dtype, "real floating") else int(xp.iinfo(dtype).min)
+
+
+def _reduced(xp: Any, x: Any, windows: Windows, combine: Any) -> Any:
+    """Combine what each window shows, axis by axis; x has been padded."""
+    counts = windows._replace(padding=((0, 0),) * len(windows.kernel)).counts(x.shape[2:])
+    for i, count in enumerate(counts):
+        key = [slice(None)] * x.ndim
+        parts = []
+        for k in range(windows.kernel[i]):
+            start = k * windows.dilation[i]
+            key[2 + i] = slice(
+                start, start + (count - 1) * windows.stride[i] + 1, windows.stride[i]
+            )
+            parts.append(x[tuple(key)])
+        x = reduce(combine, parts)
+    return x
+
+
+def _max_pool(xp: Any, x: Any, windows: Windows) -> Any:
+    x = pad(xp, x, windows.padding, _lowest(xp, x.dtype))
+    return _reduced(xp, x, windows, xp.maximum)
+
+
+def _first_greatest(xp: Any, x: Any, out: Any, windows: Windows) -> Any:
+    """Return which element of each window is the first greatest, one after the other."""
+    x = pad(xp, x, windows.padding, _lowest(xp, x.dtype))
+    hits = []
+    left = None  # the windows where it hasn't been found
+    for key in windows.keys(out.shape[2:]):
+        part = x[(slice(None), slice(None), *key)]
+        hit = (part == out) | (part != part)
+        if left is not None:
+            hit = hit & left
+        left = ~hit if left is None else left & ~hit
+        hits.append(hit)
+    return xp.stack(hits, axis=2)
+
+
+def _max_pool_x(xp: Any, g: Any, x: Any, out: Any, x_shape: Any, windows: Windows) -> Any:
+    hits = call(xp, _FIRST_GREATEST, x, out, windows=windows)
+    g = xp.expand_dims(g, axis=2)
+    return fold_windows(xp, xp.where(hits, g, xp.zeros_like(g)), windows, tuple(x_shape[2:]))
+
+
+_MAX_POOL = Primitive("max_pool", _max_pool, fused=True, x=_max_pool_x)
+_FIRST_GREATEST = Primitive("first_greatest", _first_greatest, x=None, out=None)
+
+
+def _greatest_at(xp: Any, x: Any, out: Any, windows: Windows) -> Any:
+    """Return the numbers of the greatest elements, counted over all spatial axes of the input."""
+    hits = _first_greatest(xp, x, out, windows)
+    element = xp.argmax(xp.astype(hits, xp.int8), axis=2)
+    n = len(windows.kernel)
+    total: Any = 0
+    for i in range(n):
+        along = math.prod(windows.kernel[i + 1 :])
+        offset = element // along % windows.kernel[i] * windows.dilation[i]
+        start = xp.arange(out.shape[2 + i]) * windows.stride[i] - windows.padding[i][0]
+        start = xp.reshape(start, (-1, *(1 for _ in range(n - i - 1))))
+        total = total * x.shape[2 + i] + offset + start
+    return total
+
+
+_GREATEST_AT = Primitive("greatest_at", _greatest_at, x=None, out=None)
+
+
+def _sum_pool(xp: Any, x: Any, windows: Windows) -> Any:
+    return _reduced(xp, pad(xp, x, windows.padding), windows, lambda x1, x2: x1 + x2)
+
+
+def _sum_unpool(xp: Any, y: Any, windows: Windows, size: tuple[int, ...]) -> Any:
+    """Give each window's value to all its elements."""
+    tile = windows.tile(size)
+    for i, n in enumerate(size):
+        axis = 2 + i
+        k, count, low = windows.kernel[i], y.shape[axis], windows.padding[i][0]
+        before, after = y.shape[:axis], y.shape[axis + 1 :]
+        if tile:
+            y = xp.broadcast_to(xp.expand_dims(y, axis=axis + 1), (*before, count, k, *after))
+            y = xp.reshape(y, (*before, count * k, *after))
+            continue
+        steps, margins = [1] * len(size), [(0, 0)] * len(size)
+        steps[i] = windows.stride[i]
+        apart = spread(xp, y, steps)
+        parts = []
+        for j in range(k):
+            start = j * windows.dilation[i] - low
+            margins[i] = (start, n - start - apart.shape[axis])
+            parts.append(pad(xp, apart, margins))
+        y = reduce(lambda x1, x2: x1 + x2, parts)
+    return y
+
+
+_SUM_POOL: Primitive = Primitive(
+    "sum_pool",
+    _sum_pool,
+    fused=True,
+    x=lambda xp, g, x_shape, windows: call(
+        xp, _SUM_UNPOOL, g, windows=windows, size=tuple(x_shape[2:])
+    ),
+)
+_SUM_UNPOOL: Primitive = Primitive(
+    "sum_unpool",
+    _sum_unpool,
+    fused=True,
+    y=lambda xp, g, windows: call(xp, _SUM_POOL, g, windows=windows),
+)
+
+
+# What all dimensions share -----------------------------------------------------------------------
+
+
+def _pooling_windows(
+    function: str,
+    size: Sequence[int],
+    kernel_size: Ints,
+    stride: Ints | None,
+    padding: Ints,
+    dilation: Ints,
+    ceil_mode: bool,
+) -> Windows:
+    """Return the windows over an input; with `ceil_mode`, its last may reach over the end."""
+    n = len(size)
+    kernel = to_ints(function, "kernel_size", kernel_size, n)
+    strides = kernel if stride is None else to_ints(function, "stride", stride, n)
+    dilations = to_ints(function, "dilation", dilation, n)
+    paddings = to_ints(function, "padding", padding, n, 0)
+    if any(2 * p > k for p, k in zip(paddings, kernel, strict=True)):
+        raise ValueError(
+            f"{function}: padding must be at most half of the kernel, so that no window shows "
+            f"padding alone; got padding={paddings} and kernel_size={kernel}"
+        )
+    windows = Windows(kernel, strides, tuple((p, p) for p in paddings), dilations)
+    windows.check(function, size)
+    if not ceil_mode:
+        return windows
+    margins = []
+    for length, p, extent, step in zip(size, paddings, windows.extents, strides, strict=True):
+        count = -(-(length + 2 * p - extent) // step) + 1
+        if (count - 1) * step >= length + p:  # it would begin after the end
+            count -= 1
+        margins.append((p, max(p, (count - 1) * step + extent - length - p)))
+    return windows._replace(padding=tuple(margins))
+
+
+def _max_pool_nd(
+    n: int,
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None,
+    padding: Ints,
+    dilation: Ints,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Pool over n axes."""
+    function = f"max_pool{n}d"
+    x, had_batch = batched(function, input, n)
+    windows = _pooling_windows(
+        function, x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode
+    )
+    out = record(_MAX_POOL, (x,), windows=windows)
+    if not return_indices:
+        return unbatched(out, had_batch)
+    places = record(_GREATEST_AT, (x, out), windows=windows)
+    return unbatched(out, had_batch), unbatched(places, had_batch)
+
+
+def _avg_pool_nd(
+    n: int,
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None,
+    padding: Ints,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Tensor:
+    """Pool over n axes."""
+    function = f"avg_pool{n}d"
+    x, had_batch = batched(function, input, n)
+    size = x.shape[2:]
+    windows = _pooling_windows(function, size, kernel_size, stride, padding, 1, ceil_mode)
+    total = record(_SUM_POOL, (x,), windows=windows)
+    if divisor_override is not None:
+        if not isinstance(divisor_override, int) or divisor_override == 0:
+            raise ValueError(
+                f"{function}: divisor_override must be an integer other than 0, got "
+                f"{divisor_override!r}"
+            )
+        return unbatched(total / divisor_override, had_batch)
+    paddings = to_ints(function, "padding", padding, n, 0)
+    divisor: Any = 1
+    for i, (length, p, count) in enumerate(zip(size, paddings, total.shape[2:], strict=True)):
+        starts = [k * windows.stride[i] - p for k in range(count)]
+        first, last = (-p, length + p) if count_include_pad else (0, length)
+        counted = [min(s + windows.kernel[i], last) - max(s, first) for s in starts]
+        if len(set(counted)) == 1:
+            divisor = divisor * counted[0]
+        else:
+            along = asarray(counted, dtype=total.dtype, device=total.device)
+            divisor = divisor * along.reshape((-1, *(1 for _ in range(n - i - 1))))
+    return unbatched(total / divisor, had_batch)
+
+
+def _adaptive_avg_pool_nd(n: int, input: TensorLike, output_size: Any) -> Tensor:
+    """Pool over n axes."""
+    function = f"adaptive_avg_pool{n}d"
+    x, had_batch = batched(function, input, n)
+    size = x.shape[2:]
+    if not isinstance(output_size, (list, tuple)):
+        output_size = (output_size,) * n
+    if len(output_size) == n:
+        output_size = tuple(
+            n if each is None else each for each, n in zip(output_size, size, strict=True)
+        )
+    counts = to_ints(function, "output_size", output_size, n)
+    if min(size) < 1:
+        raise ValueError(f"{function}: there is nothing to take the mean of, in shape {x.shape}")
+    if set(counts) == {1}:
+        out = mean(x, axis=tuple(range(2, n + 2)), keepdims=True)
+    elif all(length % count == 0 for length, count in zip(size, counts, strict=True)):
+        kernel = tuple(length // count for length, count in zip(size, counts, strict=True))
+        windows = Windows(kernel, kernel, ((0, 0),) * n, (1,) * n)
+        out = record(_SUM_POOL, (x,), windows=windows) / math.prod(kernel)
+    else:
+        out = x
+        for axis, (length, count) in enumerate(zip(size, counts, strict=True), 2):
+            key = [slice(None)] * out.ndim
+            parts = []
+            for i in range(
+                count
+            ):  # from the floor of where the bin begins to the ceiling of its end
+                key[axis] = slice(i * length // count, -(-(i + 1) * length // count))
+                parts.append(mean(out[tuple(key)], axis=axis))
+            out = stack(parts, axis=axis)
+    return unbatched(out, had_batch)
+
+
+# The greatest -------------------------------------------------------------------------------------
+
+
+@overload
+def max_pool1d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool1d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def max_pool1d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the greatest element that a window shows, in each of its places over one axis.
+
+    The gradient goes to the first of those that are the greatest.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, length) or (channels, length).
+        Its numbers are real.
+    kernel_size : int
+        How many elements the window has.
+    stride : int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    padding : int
+        How many elements that are never the greatest stand on both sides; at most half of a window.
+    dilation : int
+        How far it is from one element of the window to the next.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+    return_indices : bool
+        Return also where the greatest elements are.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, length) or (channels, length).
+        Each length n becomes (n + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1,
+        rounded down or up. With `return_indices`, also a Tensor of integers of that shape: which
+        element it is, numbered from 0 for each channel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the padded input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import max_pool1d
+    >>> max_pool1d(ag.zeros((4, 3, 8)), 2).shape
+    (4, 3, 4)
+    """
+    return _max_pool_nd(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@overload
+def max_pool2d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool2d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def max_pool2d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the greatest element that a window shows, in each of its places over two axes.
+
+    The gradient goes to the first of those that are the greatest.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+        Its numbers are real.
+    kernel_size : int or tuple of int
+        How many elements the window has.
+    stride : int or tuple of int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    padding : int or tuple of int
+        How many elements that are never the greatest stand on both sides; at most half of a window.
+    dilation : int or tuple of int
+        How far it is from one element of the window to the next.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+    return_indices : bool
+        Return also where the greatest elements are.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+        Each length n becomes (n + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1,
+        rounded down or up. With `return_indices`, also a Tensor of integers of that shape: which
+        element it is, numbered from 0 for each channel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the padded input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import max_pool2d
+    >>> max_pool2d(ag.zeros((4, 3, 8, 8)), 2).shape
+    (4, 3, 4, 4)
+    """
+    return _max_pool_nd(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@overload
+def max_pool3d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool3d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def max_pool3d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the greatest element that a window shows, in each of its places over three axes.
+
+    The gradient goes to the first of those that are the greatest.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+        Its numbers are real.
+    kernel_size : int or tuple of int
+        How many elements the window has.
+    stride : int or tuple of int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    padding : int or tuple of int
+        How many elements that are never the greatest stand on both sides; at most half of a window.
+    dilation : int or tuple of int
+        How far it is from one element of the window to the next.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+    return_indices : bool
+        Return also where the greatest elements are.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+        Each length n becomes (n + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1,
+        rounded down or up. With `return_indices`, also a Tensor of integers of that shape: which
+        element it is, numbered from 0 for each channel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the padded input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import max_pool3d
+    >>> max_pool3d(ag.zeros((4, 3, 8, 8, 8)), 2).shape
+    (4, 3, 4, 4, 4)
+    """
+    return _max_pool_nd(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+# The mean -----------------------------------------------------------------------------------------
+
+
+def avg_pool1d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """Return the mean of what a window shows, in each of its places over one axis.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, length) or (channels, length).
+    kernel_size : int
+        How many elements the window has.
+    stride : int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    padding : int
+        How many zeros stand on both sides; at most half of a window.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+    count_include_pad : bool
+        Whether these zeros count as elements.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, length) or (channels, length).
+        Each length n becomes (n + 2 padding - kernel_size) / stride + 1, rounded down or up.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the padded input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import avg_pool1d
+    >>> avg_pool1d(ag.zeros((4, 3, 8)), 2).shape
+    (4, 3, 4)
+    """
+    return _avg_pool_nd(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Return the mean of what a window shows, in each of its places over two axes.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+    kernel_size : int or tuple of int
+        How many elements the window has.
+    stride : int or tuple of int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    padding : int or tuple of int
+        How many zeros stand on both sides; at most half of a window.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+    count_include_pad : bool
+        Whether these zeros count as elements.
+    divisor_override : int, optional
+        What to divide each sum by instead.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+        Each length n becomes (n + 2 padding - kernel_size) / stride + 1, rounded down or up.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the padded input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import avg_pool2d
+    >>> avg_pool2d(ag.zeros((4, 3, 8, 8)), 2).shape
+    (4, 3, 4, 4)
+    """
+    return _avg_pool_nd(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+def avg_pool3d(
+    input: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Return the mean of what a window shows, in each of its places over three axes.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+    kernel_size : int or tuple of int
+        How many elements the window has.
+    stride : int or tuple of int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    padding : int or tuple of int
+        How many zeros stand on both sides; at most half of a window.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+    count_include_pad : bool
+        Whether these zeros count as elements.
+    divisor_override : int, optional
+        What to divide each sum by instead.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+        Each length n becomes (n + 2 padding - kernel_size) / stride + 1, rounded down or up.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the padded input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import avg_pool3d
+    >>> avg_pool3d(ag.zeros((4, 3, 8, 8, 8)), 2).shape
+    (4, 3, 4, 4, 4)
+    """
+    return _avg_pool_nd(
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+# The mean, of bins --------------------------------------------------------------------------------
+
+
+def adaptive_avg_pool1d(input: TensorLike, output_size: int | tuple[int | None] | None) -> Tensor:
+    """Return means over bins, as many as the output is to have, over one axis.
+
+    The i-th of m bins over n elements begins at floor(i n / m) and ends before ceil((i + 1) n / m).
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, length) or (channels, length).
+    output_size : int or None
+        How many bins there are along each axis; None for as many as elements.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, *output_size) or (channels, *output_size).
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a size is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import adaptive_avg_pool1d
+    >>> adaptive_avg_pool1d(ag.zeros((4, 3, 8)), 3).shape
+    (4, 3, 3)
+    """
+    return _adaptive_avg_pool_nd(1, input, output_size)
+
+
+def adaptive_avg_pool2d(
+    input: TensorLike, output_size: int | tuple[int | None, ...] | None
+) -> Tensor:
+    """Return means over bins, as many as the output is to have, over two axes.
+
+    The i-th of m bins over n elements begins at floor(i n / m) and ends before ceil((i + 1) n / m).
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+    output_size : int, None or tuple of these
+        How many bins there are along each axis; None for as many as elements.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, *output_size) or (channels, *output_size).
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a size is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import adaptive_avg_pool2d
+    >>> adaptive_avg_pool2d(ag.zeros((4, 3, 8, 8)), 3).shape
+    (4, 3, 3, 3)
+    """
+    return _adaptive_avg_pool_nd(2, input, output_size)
+
+
+def adaptive_avg_pool3d(
+    input: TensorLike, output_size: int | tuple[int | None, ...] | None
+) -> Tensor:
+    """Return means over bins, as many as the output is to have, over three axes.
+
+    The i-th of m bins over n elements begins at floor(i n / m) and ends before ceil((i + 1) n / m).
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+    output_size : int, None or tuple of these
+        How many bins there are along each axis; None for as many as elements.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, *output_size) or (channels, *output_size).
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a size is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import adaptive_avg_pool3d
+    >>> adaptive_avg_pool3d(ag.zeros((4, 3, 8, 8, 8)), 3).shape
+    (4, 3, 3, 3, 3)
+    """
+    return _adaptive_avg_pool_nd(3, input, output_size)
+
+
+# Another size ------------------------------------------------------------------------------------
+
+_LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
+
+
+def interpolate(
+    input: TensorLike,
+    size: Ints | None = None,
+    scale_factor: float | tuple[float, ...] | None = None,
+    mode: Mode = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+) -> Tensor:
+    """Return an array of another size, by the nearest elements or linearly between them.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, *size), with one to three spatial axes.
+    size : int or tuple of int, optional
+        How long these are to become.
+    scale_factor : float or tuple of float, optional
+        By how much longer; what comes out is rounded down. Either this or `size` is given.
+    mode : {"nearest", "nearest-exact", "linear", "bilinear", "trilinear"}
+        "nearest" rounds places down, "nearest-exact" to the nearest one. The linear modes are for
+        one, two and three axes.
+    align_corners : bool, optional
+        For the linear modes: the middles of the first and the last elements stay where they are,
+        rather than their outer edges.
+    recompute_scale_factor : bool, optional
+        Find the places by how long the axes have become, rather than by `scale_factor` itself.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, *new size).
+
+    Raises
+    ------
+    ValueError
+        If the shapes, the mode or the settings don't fit.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import interpolate
+    >>> x = ag.Tensor([[[1.0, 3.0]]])
+    >>> interpolate(x, scale_factor=2).tolist()
+    [[[1.0, 1.0, 3.0, 3.0]]]
+    >>> interpolate(x, size=3, mode="linear", align_corners=True).tolist()
+    [[[1.0, 2.0, 3.0]]]
+    """
+    x = asarray(input)
+    n = x.ndim - 2
+    if not 1 <= n <= 3:
+        raise ValueError(
+            "interpolate needs an input of shape (batch, channels, *size) with one to three "
+            f"spatial axes; got {x.shape}"
+        )
+    if mode not in ("nearest", "nearest-exact", *_LINEAR):
+        raise ValueError(
+            f"interpolate: mode must be one of nearest, nearest-exact, {', '.join(_LINEAR)}; got "
+            f"{mode!r}"
+        )
+    if _LINEAR.get(mode, n) != n:
+        raise ValueError(f"interpolate: {mode} is for {_LINEAR[mode]} spatial axes, got {x.shape}")
+    if align_corners is not None and mode not in _LINEAR:
+        raise ValueError(f"interpolate: align_corners is for the linear modes, not for {mode!r}")
+    sizes, scales = _new_size(x.shape[2:], size, scale_factor, recompute_scale_factor)
+    for axis, (length, new, scale) in enumerate(zip(x.shape[2:], sizes, scales, strict=True), 2):
+        if mode in _LINEAR:
+            x = _linear_along(x, axis, _linear_places(length, new, scale, bool(align_corners)))
+        else:
+            half = 0.5 if mode == "nearest-exact" else 0.0
+            places = [
+                min(math.floor(_single((i + half) * _single(scale))), length - 1)
+                for i in range(new)
+            ]
+            x = take(x, asarray(places, device=x.device), axis=axis)
+    return x
+
+
+def _single(x: float) -> float:
+    """Round to float32, in which the standard of comparison finds the nearest places."""
+    return float(struct.unpack("f", struct.pack("f", x))[0])
+
+
+def _new_size(
+    size: Sequence[int], new: Any, factor: Any, recompute: bool | None
+) -> tuple[tuple[int, ...], list[float]]:
+    """Return the new size, and for each axis how many old elements a new one stands for."""
+    n = len(size)
+    if (new is None) == (factor is None):
+        raise ValueError("interpolate needs either size or scale_factor")
+    if new is not None:
+        if recompute:
+            raise ValueError("interpolate: recompute_scale_factor needs scale_factor, not size")
+        sizes = to_ints("interpolate", "size", new, n)
+        return sizes, [old / each for old, each in zip(size, sizes, strict=True)]
+    factors = factor if isinstance(factor, (list, tuple)) else (factor,) * n
+    if len(factors) != n or not all(isinstance(f, (int, float)) and f > 0 for f in factors):
+        raise ValueError(
+            f"interpolate: scale_factor must be a positive number, or {n} of them; got {factor!r}"
+        )
+    sizes = tuple(math.floor(old * f) for old, f in zip(size, factors, strict=True))
+    if min(sizes) < 1:
+        raise ValueError(f"interpolate: nothing is left of size {tuple(size)} by {factor}")
+    if recompute:
+        return sizes, [old / each for old, each in zip(size, sizes, strict=True)]
+    return sizes, [1 / f for f in factors]
+
+
+def _linear_places(n: int, new: int, scale: float, align_corners: bool) -> list[float]:
+    """Return where the new elements lie among n old ones."""
+    if align_corners:
+        step = (n - 1) / (new - 1) if new > 1 else 0.0
+        return [i * step for i in range(new)]
+    return [max((i + 0.5) * scale - 0.5, 0.0) for i in range(new)]
+
+
+def _linear_along(x: Tensor, axis: int, places: list[float]) -> Tensor:
+    """Return x at places between its elements along an axis."""
+    last = x.shape[axis] - 1
+    below = [min(int(place), last) for place in places]
+    above = [min(i + 1, last) for i in below]
+    weight = asarray(
+        [place - i for place, i in zip(places, below, strict=True)], dtype=x.dtype, device=x.device
+    )
+    weight = weight.reshape((-1, *(1 for _ in range(x.ndim - axis - 1))))
+    lower = take(x, asarray(below, device=x.device), axis=axis)
+    upper = take(x, asarray(above, device=x.device), axis=axis)
+    return lower * (1 - weight) + upper * weight
