@@ -25,8 +25,10 @@ from agrad.backends import (
     is_array,
     recording,
 )
+from agrad.backends.recorder import replace_traced
 from agrad.dtypes import get_default_dtype
 from agrad.guards import Conditions, Guards, Watcher
+from agrad.optim.optimizer import Optimizer
 from agrad.program import Program, Results, Source
 from agrad.routine import Routine
 from agrad.tensor import Parameter
@@ -94,7 +96,9 @@ class _Recording(Tape):
     def __init__(self) -> None:
         super().__init__()
         self.lifted: dict[int, _Lifted] = {}
-        self.numbers: list[tuple[Any, str, Any]] = []  # attributes, with what they were
+        # Entries of dicts: what they were, and what they are for the time of the recording
+        self.numbers: list[tuple[dict[Any, Any], str, Any, Any]] = []
+        self.optimizers: list[Optimizer] = []
 
     def lift(self, inputs: Any) -> Any:
         """Let the calls that use a Tensor from outside the step be written down."""
@@ -123,13 +127,25 @@ class _Recording(Tape):
         if isinstance(tensor, Parameter) and tensor._velocity is not None:
             self.lift_tensor(tensor._velocity)
 
-    def lift_numbers(self, owner: Any) -> None:
-        """Let numbers that are attributes of an object differ from run to run."""
-        for name, value in tuple(vars(owner).items()):
-            if type(value) in _NUMBERS and not name.startswith("_"):
-                self.numbers.append((owner, name, value))
-                source = Source("attribute", owner, name)
-                vars(owner)[name] = TracedNumber(self, value, source=source)
+    def lift_numbers(self, optimizer: Optimizer) -> None:
+        """Let an optimizer's numbers, and tuples of them, differ from run to run."""
+        self.optimizers.append(optimizer)
+        for scope in _scopes(optimizer):
+            for name, value in tuple(scope.items()):
+                if not isinstance(name, str) or name.startswith("_"):
+                    continue
+                if type(value) in _NUMBERS:
+                    scope[name] = self._number(value, scope, name)
+                elif type(value) is tuple and all(type(each) in _NUMBERS for each in value):
+                    scope[name] = tuple(
+                        self._number(each, scope, name, i) for i, each in enumerate(value)
+                    )
+                else:
+                    continue
+                self.numbers.append((scope, name, value, scope[name]))
+
+    def _number(self, value: Any, scope: dict[Any, Any], *key: Any) -> TracedNumber:
+        return TracedNumber(self, value, source=Source("item", scope, key))
 
     def argument(self, leaf: Any, position: int) -> Any:
         """Return an argument as one whose use is written down."""
@@ -149,8 +165,13 @@ class _Recording(Tape):
         """Make everything that was lifted what it was before."""
         for lifted in self.lifted.values():
             lifted.put_back()
-        for owner, name, value in self.numbers:
-            vars(owner)[name] = value
+        for optimizer in self.optimizers:
+            for scope in _scopes(optimizer):  # there may be new ones
+                for name, value in scope.items():
+                    if isinstance(value, TracedNumber):
+                        scope[name] = value.value
+        for scope, name, value, _ in self.numbers:
+            scope[name] = value
 
     def forget(self) -> None:
         """Let go of the arrays of this run; a tape is full of cycles and may stay for a while."""
@@ -214,8 +235,8 @@ class _Changes:
         The Tensors with new values.
     grads : list of (_Lifted, Traced or None)
         The Tensors with other gradients.
-    numbers : list of (object, str, TracedNumber or number)
-        The attributes with other numbers.
+    numbers : list of (dict, str, TracedNumber or number)
+        The entries of dicts with other numbers, or with other tuples of them.
     """
 
     def __init__(self, tape: _Recording) -> None:
@@ -235,12 +256,9 @@ class _Changes:
             if tensor._grad is not lifted.traced_grad:
                 grad = tensor._grad
                 self.grads.append((lifted, grad._data if isinstance(grad, Variable) else grad))
-        for owner, name, _ in tape.numbers:
-            now = vars(owner).get(name)
-            if not (
-                isinstance(now, TracedNumber) and now.source is not None
-            ) or now.source != Source("attribute", owner, name):
-                self.numbers.append((owner, name, now))
+        for scope, name, _, lifted_number in tape.numbers:
+            if scope.get(name) is not lifted_number:
+                self.numbers.append((scope, name, scope.get(name)))
 
     def apply(self) -> None:
         """Make them outside the recording, where everything has been put back."""
@@ -254,8 +272,15 @@ class _Changes:
                 note_write(tensor)
         for lifted, grad in self.grads:
             lifted.tensor._grad = None if grad is None else _copy(grad)
-        for owner, name, number in self.numbers:
-            vars(owner)[name] = number.value if isinstance(number, TracedNumber) else number
+        for scope, name, number in self.numbers:
+            scope[name] = replace_traced(number, lambda traced: traced.value)
+
+
+def _scopes(optimizer: Optimizer) -> Iterator[dict[Any, Any]]:
+    """Yield the dicts of an optimizer that have numbers in them."""
+    yield vars(optimizer)
+    yield from optimizer.param_groups
+    yield from optimizer.state.values()
 
 
 def _copy(traced: Traced) -> Array:
@@ -294,6 +319,9 @@ class _Step(Writer):
         for source in tape.pinned:
             value = conditions.bind(source.read(leaves))
             conditions.add(f"{conditions.bind(source)}.read(leaves) == {value}")
+        for function, args, answer in tape.decisions:
+            asked = ", ".join(_number_text(conditions, each) for each in args)
+            conditions.add(f"{conditions.bind(function)}({asked}) is {answer}")
         found = set(map(id, guards.tensors))
         for i, leaf in enumerate(leaves):
             if id(leaf) in found:
@@ -324,6 +352,19 @@ class _Step(Writer):
 
     def _written_tensors(self) -> Iterable[Any]:
         return [source.owner for source in self.written if source.owner is not None]
+
+
+def _number_text(conditions: Conditions, number: Any) -> str:
+    """Return how to compute a number anew, as source."""
+    if not isinstance(number, TracedNumber):
+        return conditions.bind(number)
+    source, call = number.source, number.call
+    if call is not None:
+        args = ", ".join(_number_text(conditions, each) for each in call.args)
+        return f"{conditions.bind(call.function)}({args})"
+    if source.kind == "leaf":
+        return f"leaves[{source.key}]"
+    return conditions.bind(source.owner) + "".join(f"[{key!r}]" for key in source.key)
 
 
 def _add_modes(conditions: Conditions) -> None:
@@ -591,8 +632,8 @@ class Compiled(Generic[P, R]):
             recording.tape = None
             tape.put_back()
         del given, args, kwargs, result
-        for owner, name, _ in tape.numbers:
-            guards.skip(vars(owner), name)
+        for scope, name, *_ in tape.numbers:
+            guards.skip(scope, name)
         leaks = tape.leaks()
         shapes = [tuple(leak._data.shape) for leak in leaks]
         for leak in leaks:

@@ -92,7 +92,8 @@ class Conditions:
         """Return ``function(leaves)``, which tells whether all of them hold."""
         lines = ["def fits(leaves):", "  try:"]
         lines += (f"    if not ({text}): return False" for text in self._texts)
-        lines += ["  except (KeyError, ValueError): return False", "  return True"]
+        errors = "ArithmeticError, LookupError, TypeError, ValueError"
+        lines += [f"  except ({errors}): return False", "  return True"]
         exec(compile("\n".join(lines), "<conditions of a recorded step>", "exec"), self.bound)
         return cast("Callable[[Sequence[Any]], bool]", self.bound["fits"])
 
@@ -248,7 +249,8 @@ class Guards:
             if len(value) <= _LARGEST:
                 self._entries.append((_Items(value), None, tuple(value), path))
                 for key in tuple(value):
-                    self._watch(value, key, f"{path}[{key!r}]")
+                    shown = type(key).__name__ if isinstance(key, Variable) else repr(key)
+                    self._watch(value, key, f"{path}[{shown}]")
         elif isinstance(value, MethodType):
             self._look_into(value.__self__, path)
         elif isinstance(value, (ModuleType, type)):

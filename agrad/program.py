@@ -5,12 +5,14 @@ are made twice are made once. How it is run is told in agrad/routine.py.
 """
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import getitem
 from types import FunctionType
 from typing import Any, NamedTuple
 
 from agrad.autograd import Variable
 from agrad.backends import Array
-from agrad.backends.recorder import Call, Traced, TracedNumber
+from agrad.backends.recorder import Call, Traced, TracedNumber, traced_in
 
 __all__ = ["Program", "Results", "Source", "Value", "grad_array"]
 
@@ -22,13 +24,13 @@ class Source:
 
     Parameters
     ----------
-    kind : {"leaf", "data", "grad", "attribute"}
-        An argument of the step itself; the array or the gradient of a Tensor; or a number that is
-        an attribute of an object.
+    kind : {"leaf", "data", "grad", "item"}
+        An argument of the step itself; the array or the gradient of a Tensor; or a number in a
+        dict, such as the attributes of an object, or in a tuple there.
     owner : object
-        The Tensor, or the object. None if it is an argument of the step.
-    key : int or str
-        The argument's number, or the attribute's name.
+        The Tensor, or the dict. None if it is an argument of the step.
+    key : int or tuple
+        The argument's number; or the number's key in the dict, and its place in the tuple there.
     """
 
     __slots__ = ("key", "kind", "owner")
@@ -55,8 +57,8 @@ class Source:
         """Return the value that it has now."""
         if self.kind == "leaf":
             return leaves[self.key]
-        if self.kind == "attribute":
-            return vars(self.owner)[self.key]
+        if self.kind == "item":
+            return reduce(getitem, self.key, self.owner)
         tensor = self.tensor(leaves)
         return tensor._data if self.kind == "data" else grad_array(tensor)
 
@@ -210,8 +212,8 @@ class Results(NamedTuple):
         The Tensors that get new values.
     grads : list of (Source, Traced or None)
         The Tensors whose ``grad`` changes.
-    numbers : list of (object, str, TracedNumber or number)
-        The attributes that get another number.
+    numbers : list of (dict, str, TracedNumber or number)
+        The entries of dicts that get another number, or another tuple of them.
     """
 
     outputs: list[Value]
@@ -227,7 +229,7 @@ class Results(NamedTuple):
             *(value for _, value in self.grads),
             *(value for _, _, value in self.numbers),
         ]
-        return [value for value in values if isinstance(value, (Traced, TracedNumber))]
+        return list(traced_in(values))
 
 
 def grad_array(tensor: Variable) -> Array:

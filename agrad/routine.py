@@ -278,8 +278,8 @@ class Routine:
             name = self.program.names[value]
             if source.kind == "leaf":
                 text = f"leaves[{source.key}]"
-            elif source.kind == "attribute":
-                text = f"{self.bind('owner', source.owner)}.{source.key}"
+            elif source.kind == "item":
+                text = self.bind("owner", source.owner) + "".join(f"[{k!r}]" for k in source.key)
             elif source.kind == "data":
                 text = f"{self.tensor(source)}._data"
             else:
@@ -440,7 +440,7 @@ class Routine:
         for (source, _), grad in zip(self.results.grads, grads, strict=True):
             late.append(f"{self.tensor(source)}._grad = {grad}")
         for owner, name, number in self.results.numbers:
-            late.append(f"{self.bind('owner', owner)}.{name} = {self.text(number)}")
+            late.append(f"{self.bind('owner', owner)}[{name!r}] = {self.text(number)}")
         self.lines += [*late, f"return [{', '.join(outputs)}]"]
 
     def fresh(self, value: Value) -> str:

@@ -76,6 +76,8 @@ class Tape:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.pinned: set[Any] = set()  # the sources of numbers that the step needed to know
+        # What the step asked of numbers: a function, its arguments, and whether it was true
+        self.decisions: list[tuple[Callable[..., bool], tuple[Any, ...], bool]] = []
         self._recorders: dict[Backend, Recorder] = {}
 
     def recorder(self, backend: Backend) -> "Recorder":
@@ -345,8 +347,9 @@ class Traced:
 class TracedNumber:
     """A Python number that may be another one in the next run, such as a learning rate.
 
-    Arithmetic with it is written down. Code that needs its value, as `if` does, gets it, and the
-    recording then holds for this value alone.
+    Arithmetic with it is written down. Code that compares it, or asks whether it is 0, gets the
+    answer, and the recording then holds as long as this stays the same. Code that needs its value,
+    as `range` does, gets that, and the recording holds for this value alone.
     """
 
     __slots__ = ("call", "roots", "source", "tape", "value")
@@ -419,10 +422,42 @@ class TracedNumber:
     def __abs__(self) -> Any:
         return self._operator(operator.abs, self)
 
-    # Whatever else is done needs the value
+    def _decide(self, function: Callable[..., bool], *others: Any) -> Any:
+        """Answer a question; the recording holds as long as the answer is the same."""
+        for other in others:
+            if isinstance(other, Traced):
+                return NotImplemented  # its own operator is written down
+            if type(other) not in (bool, int, float, complex, TracedNumber):
+                return function(self.pin(), *others)
+        args = (self, *others)
+        answer = function(*_values(args))
+        self.tape.decisions.append((function, args, answer))
+        return answer
 
     def __bool__(self) -> bool:
-        return bool(self.pin())
+        return bool(self._decide(bool))
+
+    def __eq__(self, other: Any) -> Any:
+        return self._decide(operator.eq, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return self._decide(operator.ne, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._decide(operator.lt, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._decide(operator.le, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._decide(operator.gt, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._decide(operator.ge, other)
+
+    __hash__ = object.__hash__
+
+    # Whatever else is done needs the value
 
     def __int__(self) -> int:
         return int(self.pin())
@@ -436,26 +471,6 @@ class TracedNumber:
     def __index__(self) -> int:
         return operator.index(self.pin())
 
-    def __eq__(self, other: Any) -> Any:
-        return self.pin() == _pinned(other)
-
-    def __ne__(self, other: Any) -> Any:
-        return self.pin() != _pinned(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self.pin() < _pinned(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self.pin() <= _pinned(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.pin() > _pinned(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self.pin() >= _pinned(other)
-
-    __hash__ = object.__hash__
-
     def __format__(self, spec: str) -> str:
         return format(self.pin(), spec)
 
@@ -467,10 +482,6 @@ class TracedNumber:
 
 
 Real.register(TracedNumber)
-
-
-def _pinned(value: Any) -> Any:
-    return value.pin() if isinstance(value, TracedNumber) else value
 
 
 # The namespace ------------------------------------------------------------------------------------

@@ -1,6 +1,25 @@
-"""Optimizers, in order of increasing complexity."""
+"""Optimizers, in order of increasing complexity, and learning-rate schedules."""
 
+from agrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from agrad.optim.muon import Muon
 from agrad.optim.optimizer import Optimizer
+from agrad.optim.rmsprop import Adadelta, Adagrad, RMSprop
 from agrad.optim.sgd import SGD, MomentumSGD
+from agrad.optim.sign import Lion, Rprop
 
-__all__ = ["SGD", "MomentumSGD", "Optimizer"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "MomentumSGD",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+]

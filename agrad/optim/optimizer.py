@@ -1,14 +1,21 @@
 """What all optimizers have in common."""
 
 import math
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
+from typing import Any, ClassVar
 
-from agrad.backends import Array, Backend
+from agrad.autograd import enable_grad, wrap
+from agrad.backends import Array, Backend, is_array
+from agrad.ops import zeros_like
 from agrad.tensor import Parameter, Tensor
 from agrad.writes import Writer
 
-__all__ = ["Optimizer"]
+__all__ = ["FormulaOptimizer", "Optimizer", "Params"]
+
+#: What optimizers take: Parameters, pairs of a name and a Parameter, or groups as dicts
+Params = Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[dict[str, Any]]
 
 
 class Optimizer(Writer):
@@ -16,70 +23,389 @@ class Optimizer(Writer):
 
     Parameters
     ----------
-    params : iterable of Parameter
-        What to change, such as ``module.parameters()``.
-    lr : float
-        The learning rate ε, not negative.
+    params : iterable of Parameter, of (str, Parameter), or of dict
+        What to change, such as ``module.parameters()`` or ``module.named_parameters()``. Or groups
+        with settings of their own: dicts with "params", and what differs from the defaults.
+    defaults : dict
+        The settings, such as the learning rate "lr", of groups that don't name their own.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        For each group its Parameters as "params", and its settings: "lr" and others. They may be
+        changed between steps.
+    state : dict
+        For each Parameter that has been changed what the optimizer remembers of it, by name.
+    defaults : dict
+        The settings that it was made with.
 
     Raises
     ------
     ValueError
-        If there are no parameters, one comes twice, or the rate is negative or not finite.
+        If there are no parameters, one comes twice, or a setting is out of its range.
     TypeError
         If one is not a Parameter.
+
+    Notes
+    -----
+    An optimizer of one's own gives ``defaults`` to this constructor, and defines `step`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> net = ag.nn.Sequential(ag.nn.Linear(3, 2), ag.nn.Linear(2, 1))
+    >>> groups = [{"params": net[0].parameters()}, {"params": net[1].parameters(), "lr": 0.01}]
+    >>> optimizer = ag.optim.SGD(groups, lr=0.1)
+    >>> [group["lr"] for group in optimizer.param_groups]
+    [0.1, 0.01]
     """
 
-    def __init__(self, params: Iterable[Parameter], lr: float) -> None:
+    #: Whether complex parameters can be changed
+    _takes_complex: ClassVar[bool] = True
+
+    #: Which parts of the state are numbers, where other libraries may have arrays of no dimensions
+    _numbers: ClassVar[tuple[str, ...]] = ("step",)
+
+    def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{type(self).__name__} changes a list of Parameters, got {type(params).__name__}; "
                 "give it module.parameters(), or a list"
             )
-        self.params = list(params)
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: defaultdict[Parameter, dict[str, Any]] = defaultdict(dict)
+        given: list[Any] = list(params)
+        is_grouped = given and all(isinstance(each, dict) for each in given)
+        for group in given if is_grouped else [{"params": given}]:
+            self.add_param_group(group)
         if not self.params:
             raise ValueError(f"{type(self).__name__} got no parameters")
-        for p in self.params:
+
+    @property
+    def params(self) -> list[Parameter]:
+        """The Parameters of all groups."""
+        return [p for group in self.param_groups for p in group["params"]]
+
+    @property
+    def lr(self) -> float:
+        """The learning rate ε, if there is one group of parameters."""
+        return self._only_group("lr")["lr"]  # type: ignore[no-any-return]
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        self._only_group("lr")["lr"] = value
+
+    def _only_group(self, name: str) -> dict[str, Any]:
+        if len(self.param_groups) != 1:
+            raise ValueError(
+                f"{type(self).__name__} has {len(self.param_groups)} groups of parameters, each "
+                f"with its own {name}: see optimizer.param_groups[i][{name!r}]"
+            )
+        return self.param_groups[0]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add Parameters with settings of their own.
+
+        Parameters
+        ----------
+        param_group : dict
+            The "params", and settings that differ from the defaults.
+
+        Raises
+        ------
+        ValueError
+            If it has no "params", one of them is there already, or a setting is out of range.
+        TypeError
+            If it is no dict, or one is not a Parameter.
+        """
+        name = type(self).__name__
+        if not isinstance(param_group, dict):
+            raise TypeError(f"{name}: a group is a dict, got {type(param_group).__name__}")
+        if "params" not in param_group:
+            raise ValueError(f'{name}: a group needs "params", got {sorted(param_group)}')
+        given = param_group["params"]
+        if isinstance(given, (set, frozenset)):
+            raise TypeError(f"{name}: a set of parameters has no order; give it a list")
+        each = [given] if isinstance(given, Tensor) else list(given)
+        are_pairs = bool(each) and all(
+            isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], str) for x in each
+        )
+        params = [x[1] for x in each] if are_pairs else each
+        for p in params:
             if not isinstance(p, Parameter):
                 raise TypeError(
-                    f"{type(self).__name__} changes Parameters, got {type(p).__name__}; "
+                    f"{name} changes Parameters, got {type(p).__name__}; "
                     "give it module.parameters(), or a list of Parameters"
                 )
-        if len(set(map(id, self.params))) < len(self.params):
-            raise ValueError(f"{type(self).__name__} got the same Parameter twice")
-        self.lr = self._check("lr", lr)
+            if p.dtype.is_complex and not self._takes_complex:
+                raise TypeError(
+                    f"{name} changes real parameters, got one of {p.dtype}; split it into two, "
+                    "for its real and its imaginary part"
+                )
+        if len(set(map(id, [*self.params, *params]))) < len(self.params) + len(params):
+            raise ValueError(f"{name} got the same Parameter twice")
+        group = {**self.defaults, **param_group, "params": params}
+        if are_pairs:
+            group["param_names"] = [x[0] for x in each]
+        self._check_group(group)
+        self.param_groups.append(group)
+
+    def _check_group(self, group: dict[str, Any]) -> None:
+        """Check the settings of a group, and make them what steps take."""
+        if "lr" in group:
+            self._check_numbers(group, "lr")
+
+    def _check_numbers(self, group: dict[str, Any], *names: str) -> None:
+        for name in names:
+            group[name] = self._check(name, group[name])
 
     def _check(self, name: str, value: float) -> float:
         if not (isinstance(value, Real) and math.isfinite(value) and value >= 0):
             raise ValueError(f"{type(self).__name__}: {name} must be a number >= 0, got {value!r}")
         return float(value)
 
+    def _check_betas(self, group: dict[str, Any]) -> None:
+        betas = group["betas"]
+        is_pair = isinstance(betas, (tuple, list)) and len(betas) == 2
+        if not is_pair or not all(isinstance(b, Real) and 0 <= float(b) < 1 for b in betas):
+            raise ValueError(
+                f"{type(self).__name__}: betas must be two numbers from 0 to below 1, got {betas!r}"
+            )
+        group["betas"] = float(betas[0]), float(betas[1])
+
     def _written_tensors(self) -> Iterable[Tensor]:
         return self.params
 
-    def step(self) -> None:
-        """Change each parameter that has a gradient, in place where its library allows it."""
-        by_device: dict[Backend, tuple[list[Parameter], list[Array]]] = {}
-        for p in self.params:
-            g = p._grad
-            if g is not None:
-                here = by_device.get(p._backend)
-                if here is None:
-                    here = by_device[p._backend] = [], []
-                here[0].append(p)
-                here[1].append(g._data if isinstance(g, Tensor) else g)
-        for backend, (params, gradients) in by_device.items():
-            self._update(backend, params, gradients)
-        self._note_writes()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change each parameter that has a gradient, in place where its library allows it.
 
-    def _update(self, backend: Backend, params: list[Parameter], gradients: list[Array]) -> None:
-        """Change those parameters that are on one device, by their raw gradients.
+        Parameters
+        ----------
+        closure : callable, optional
+            Computes the loss anew with its gradients, before the change.
+
+        Returns
+        -------
+        object
+            What the closure gave; None without one.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            by_device: dict[Backend, tuple[list[Parameter], list[Array]]] = {}
+            for p in group["params"]:
+                g = p._grad
+                if g is not None:
+                    here = by_device.get(p._backend)
+                    if here is None:
+                        here = by_device[p._backend] = [], []
+                    here[0].append(p)
+                    here[1].append(g._data if isinstance(g, Tensor) else g)
+            for backend, (params, gradients) in by_device.items():
+                self._update(backend, group, params, gradients)
+        self._note_writes()
+        return loss
+
+    def _update(
+        self,
+        backend: Backend,
+        group: dict[str, Any],
+        params: list[Parameter],
+        gradients: list[Array],
+    ) -> None:
+        """Change those parameters of a group that are on one device, by their raw gradients.
 
         These are as `run_backward` left them: for `Backend.axpy_all` and its kin, or to be made
         arrays by `Backend.normalize`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step()")
 
-    def zero_grad(self) -> None:
-        """Forget the gradients, before the next backward pass adds new ones."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, before the next backward pass adds new ones.
+
+        Parameters
+        ----------
+        set_to_none : bool
+            Whether ``grad`` becomes None; with False it becomes zeros where there is one.
+        """
+        for group in self.param_groups:
+            for p in group["params"]:
+                p._grad = None if set_to_none or p._grad is None else zeros_like(p.detach())
+
+    # What is saved -------------------------------------------------------------------------------
+
+    def _state_of(self, p: Parameter) -> dict[str, Any]:
+        return self.state.get(p, {})
+
+    def _set_state(self, p: Parameter, values: dict[str, Any]) -> None:
+        self.state[p] = values
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of the settings and of what is remembered, for `load_state_dict`.
+
+        Returns
+        -------
+        dict
+            "param_groups" with the groups' settings, where "params" are the numbers of the
+            parameters; and "state", by these numbers, with Tensors and numbers by name.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.optim.SGD([ag.Parameter([1.0])], lr=0.1).state_dict()["param_groups"][0]["params"]
+        [0]
+        """
+        numbers = {p: i for i, p in enumerate(self.params)}
+        states = ((i, self._state_of(p)) for p, i in numbers.items())
+        return {
+            "state": {
+                i: {name: _copied(value) for name, value in state.items()}
+                for i, state in states
+                if state
+            },
+            "param_groups": [
+                {**group, "params": [numbers[p] for p in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over settings and what is remembered from what `state_dict` gave.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            Of an optimizer of the same kind, with groups of as many parameters. Its arrays may be
+            of any library; they are moved to the parameters' devices, and cast to their types.
+
+        Raises
+        ------
+        TypeError
+            If it is no such mapping.
+        ValueError
+            If its groups are others. Nothing has been changed.
+        """
+        name = type(self).__name__
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise TypeError(
+                f'{name}.load_state_dict takes a mapping with "state" and "param_groups", as '
+                f"state_dict gives it; got {type(state_dict).__name__}"
+            )
+        saved = state_dict["param_groups"]
+        sizes, own = ([len(each["params"]) for each in x] for x in (saved, self.param_groups))
+        if sizes != own:
+            raise ValueError(
+                f"{name}.load_state_dict: the entry has groups of {sizes} parameters, the "
+                f"optimizer of {own}"
+            )
+        numbers = [number for each in saved for number in each["params"]]
+        by_number = dict(zip(numbers, self.params, strict=True))
+        states = {
+            by_number[number]: {
+                key: self._restored(key, value, by_number[number]) for key, value in state.items()
+            }
+            for number, state in state_dict["state"].items()
+            if number in by_number
+        }
+        for group, new in zip(self.param_groups, saved, strict=True):
+            group.update({key: value for key, value in new.items() if key != "params"})
         for p in self.params:
-            p._grad = None
+            self._set_state(p, states.get(p, {}))
+
+    def _restored(self, name: str, value: Any, p: Parameter) -> Any:
+        """Return a part of a saved state as one of this optimizer's, for a parameter."""
+        if isinstance(value, (list, tuple)):
+            return [self._restored(name, each, p) for each in value]
+        if not (isinstance(value, Tensor) or is_array(value)):
+            return value
+        tensor = Tensor(value)
+        if name in self._numbers:
+            return tensor.item()
+        tensor = tensor.detach().to(p._backend)
+        tensor = tensor.to(p.dtype) if tensor.dtype.is_floating else tensor
+        return Tensor(p._backend.asarray(tensor._data, copy=True))
+
+
+def _copied(value: Any) -> Any:
+    """Return a part of the state that later steps don't change."""
+    if isinstance(value, Tensor):
+        return Tensor(value._backend.asarray(value._data, copy=True))
+    return [_copied(each) for each in value] if isinstance(value, list) else value
+
+
+class FormulaOptimizer(Optimizer):
+    """An optimizer that is a formula over raw arrays: θ ← θ - ε d, with a direction d for each θ.
+
+    A kind of it defines `_initial` and `_direction`. The settings "weight_decay" (λ) and "maximize"
+    are seen to here: ∇L becomes ∇L + λθ; or, where ``decoupled``, d becomes d + λθ.
+    """
+
+    _takes_complex = False
+
+    def _check_group(self, group: dict[str, Any]) -> None:
+        super()._check_group(group)
+        self._check_numbers(group, *({"eps", "weight_decay"} & set(group)))
+        if "betas" in group:
+            self._check_betas(group)
+
+    def _initial(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
+        """Return what is remembered of a parameter before its first step: arrays and numbers."""
+        raise NotImplementedError
+
+    def _direction(
+        self, xp: Any, g: Array, p: Array, state: dict[str, Any], group: dict[str, Any]
+    ) -> Array:
+        """Return d for a parameter and its gradient, and put what is to remember into `state`."""
+        raise NotImplementedError
+
+    def _rate(self, group: dict[str, Any]) -> float:
+        return group["lr"]  # type: ignore[no-any-return]
+
+    def _is_decoupled(self, group: dict[str, Any]) -> bool:
+        return bool(group.get("decoupled_weight_decay", False))
+
+    def _update(
+        self,
+        backend: Backend,
+        group: dict[str, Any],
+        params: list[Parameter],
+        gradients: list[Array],
+    ) -> None:
+        directions = [
+            backend.call(self._go, p, g, group) for p, g in zip(params, gradients, strict=True)
+        ]
+        new = backend.axpy_all(-self._rate(group), directions, [p._data for p in params])
+        for p, array in zip(params, new, strict=True):
+            p._data = array
+
+    def _go(self, xp: Backend, p: Parameter, g: Any, group: dict[str, Any]) -> Array:
+        """Return the direction in which a parameter goes, and remember what is to be remembered."""
+        data, g = p._data, xp.normalize(g)
+        if group.get("maximize"):
+            g = -g
+        decay, decoupled = group.get("weight_decay", 0), self._is_decoupled(group)
+        if not decoupled and decay:
+            g = g + decay * data
+        state = self.state[p]
+        if not state:
+            for name, value in self._initial(xp, data, group).items():
+                state[name] = value if type(value) in (int, float) else wrap(value, xp)
+        values = {}
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                if value._backend is not xp or value._data.dtype != data.dtype:  # p was moved
+                    value = state[name] = value.to(xp).to(data.dtype)
+                values[name] = value._data
+            else:
+                values[name] = value
+        d = self._direction(xp, g, data, values, group)
+        for name, value in values.items():
+            tensor = state[name]
+            if isinstance(tensor, Tensor):
+                tensor._data = xp.normalize(value)
+            else:
+                state[name] = value
+        return d + decay * data if decoupled and decay else d

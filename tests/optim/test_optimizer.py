@@ -35,7 +35,7 @@ UNFIT = {
     "a Tensor": (lambda: [ag.Tensor([1.0], requires_grad=True)], "changes Parameters, got Tensor"),
     "None among them": (lambda: [ag.Parameter(1.0), None], "changes Parameters, got NoneType"),
     "an array": (lambda: [np.ones(2)], "changes Parameters, got ndarray"),
-    "pairs": (lambda: ag.nn.Linear(1, 1).named_parameters(), "changes Parameters, got tuple"),
+    "pairs turned round": (lambda: [(ag.Parameter(1.0), "w")], "changes Parameters, got tuple"),
     "a state dict": (lambda: ag.nn.Linear(1, 1).state_dict(), "changes Parameters, got str"),
     "one Parameter": (lambda: ag.Parameter([1.0, 2.0]), "give it module.parameters()"),
     "one number": (lambda: ag.Parameter(1.0), "give it module.parameters()"),
@@ -88,7 +88,7 @@ def test_parameters_on_several_devices_are_trained_together(make, backend):
 def test_an_optimizer_of_ones_own_needs_a_step():
     w = ag.Parameter(1.0)
     w.grad = ag.Tensor(1.0, dtype=ag.float32)
-    optimizer = Optimizer([w], lr=0.1)
+    optimizer = Optimizer([w], {"lr": 0.1})
     with pytest.raises(NotImplementedError, match="Optimizer must define step"):
         optimizer.step()
 
