@@ -68,13 +68,13 @@ def _conv_input(
     w = xp.permute_dims(w, (0, 2, 1, *range(3, 3 + n)))
     w = xp.reshape(w, (groups * per_group, out // groups, *windows.kernel))
     y = spread(xp, y, windows.stride)
-    margins = []
+    around = []
     for length, extent, (before, _), there in zip(
         size, windows.extents, windows.padding, y.shape[2:], strict=True
     ):
         low = extent - 1 - before
-        margins.append((low, length + extent - 1 - low - there))
-    y = pad(xp, y, margins)
+        around.append((low, length + extent - 1 - low - there))
+    y = pad(xp, y, around)
     turned = Windows(windows.kernel, (1,) * n, ((0, 0),) * n, windows.dilation)
     return _conv(xp, y, w, turned, groups)
 
@@ -172,7 +172,7 @@ def _weight(function: str, weight: TensorLike, n: int) -> tuple[Tensor, tuple[in
     return w, kernel
 
 
-def _margins(
+def margins(
     function: str, padding: Padding, kernel: tuple[int, ...], stride: Any, dilation: Any
 ) -> tuple[tuple[int, int], ...]:
     """Return how far to pad each axis, before and after."""
@@ -209,8 +209,8 @@ def _convolve(
     _check_channels(function, x, w, b, groups, transposed=False)
     strides = to_ints(function, "stride", stride, n)
     dilations = to_ints(function, "dilation", dilation, n)
-    margins = _margins(function, padding, kernel, strides, dilations)
-    windows = Windows(kernel, strides, margins, dilations)
+    around = margins(function, padding, kernel, strides, dilations)
+    windows = Windows(kernel, strides, around, dilations)
     windows.check(function, x.shape[2:])
     if b is None:
         out = record(_CONV, (x, w), windows=windows, groups=groups)
