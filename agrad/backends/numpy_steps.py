@@ -241,6 +241,8 @@ def _rows(xp: Any, x: Any) -> Any:
 
 
 def _relu_x(xp: Any, g: Any, out: Any) -> Any:
+    if g.ndim == 0:  # on the way it may be a scalar, which has no view
+        return xp.where(out > 0, g, xp.zeros_like(g))
     bits = xp.greater(out, 0) * _view(xp, g, BITS[g.dtype.itemsize])
     return _view(xp, bits, g.dtype)
 
