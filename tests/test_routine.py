@@ -131,6 +131,40 @@ def test_a_parameter_that_gets_an_array_of_another_layout_is_used_as_it_is():
         np.testing.assert_array_equal(w.detach().numpy(), before + 1)
 
 
+def test_what_is_a_view_and_what_a_copy_depends_on_the_layout_as_ever():
+    for order, expected in (("C", [20.0, 20.0]), ("F", [10.0, 20.0])):
+        w = ag.Tensor(np.ones((2, 2), order=order))
+
+        @ag.compile
+        def step(w=w):
+            flat = ag.reshape(w, (-1,))  # of columns, NumPy makes a copy
+            w[...] = w * 2
+            return ag.max(flat) * 10, ag.max(w) * 10
+
+        for i in range(4):
+            results = [each.item() for each in step()]
+            assert results == [each * 2**i for each in expected]
+
+
+def test_products_that_blas_cannot_add_are_added_all_the_same():
+    results = []
+    for make in (lambda step: step, ag.compile):
+        w = ag.Parameter(np.ones((4, 3), "float32"))
+        w.data = np.asfortranarray(w.detach().numpy())
+        optimizer = ag.optim.SGD([w], 0.5)
+
+        def step(x, w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            (x @ w).sum().backward()
+            optimizer.step()
+
+        step = make(step)
+        for seed in range(4):
+            step(batch((2, 4), seed, "float32")[0])
+        results.append(w.detach().numpy().copy())
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-6)
+
+
 def test_arguments_of_another_layout_give_the_same():
     model = network()
     step = ag.compile(lambda x: model(x).detach())

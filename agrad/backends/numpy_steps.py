@@ -148,7 +148,7 @@ def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
     blas = updates(y.dtype.char)
     in_order = all(each.flags.c_contiguous for each in (x1, x2, y))
     if blas is None or not in_order or not x1.dtype == x2.dtype == y.dtype:
-        return lambda alpha, x1, x2, y: CPU.axpy(alpha, CPU.outer(x1, x2), y)
+        return _add_outer_plainly
     order, one, factor = c_int(ROW_MAJOR), blas.integer(1), blas.real()
     rows, columns = map(blas.integer, y.shape)
     ger, from_buffer = blas.raw("ger"), Memory.from_buffer
@@ -168,7 +168,7 @@ def _matmul_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
     operand1, operand2 = _operand(x1), _operand(x2)
     alike = y.flags.c_contiguous and x1.dtype == x2.dtype == y.dtype
     if blas is None or operand1 is None or operand2 is None or not alike:
-        return lambda alpha, x1, x2, y: CPU.axpy(alpha, np.matmul(x1, x2), y)
+        return _add_matmul_plainly
     order, factor, one = c_int(ROW_MAJOR), blas.real(), blas.real(1)
     rows, columns, inner = map(blas.integer, (*y.shape, x1.shape[1]))
     how1, row1 = c_int(operand1[0]), blas.integer(operand1[1])
@@ -184,6 +184,14 @@ def _matmul_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
         return y
 
     return add_matmul
+
+
+def _add_outer_plainly(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
+    return CPU.axpy(alpha, CPU.outer(x1, x2), y)
+
+
+def _add_matmul_plainly(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
+    return CPU.axpy(alpha, np.matmul(x1, x2), y)
 
 
 def _memory(array: Array) -> Any:
