@@ -604,6 +604,12 @@ class Recorder(Backend):
     def draw(self, function: Callable[..., Array]) -> Any:
         return self.tape.run(self, Call("draw", self.actual.draw, (function,), {}, effect=True))
 
+    def may_share(self, x1: Any, x2: Any) -> bool:
+        kind = self.actual.array_type
+        if kind is not None and not (type(x1.value) is type(x2.value) is kind):
+            return False  # one is a number
+        return self.actual.may_share(x1.value, x2.value)
+
     # Every method of a backend that isn't made of other functions
 
     def own(self, array: Any) -> Any:
