@@ -1,5 +1,6 @@
 """Optimizers, in order of increasing complexity, and learning-rate schedules."""
 
+from agrad.optim import lr_scheduler
 from agrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from agrad.optim.muon import Muon
 from agrad.optim.optimizer import Optimizer
@@ -22,4 +23,5 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "lr_scheduler",
 ]
