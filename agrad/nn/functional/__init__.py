@@ -32,6 +32,7 @@ from agrad.nn.functional.activations import (
 )
 from agrad.nn.functional.affine import affine_transform
 from agrad.nn.functional.attention import scaled_dot_product_attention
+from agrad.nn.functional.classes import one_hot
 from agrad.nn.functional.convolution import (
     conv1d,
     conv2d,
@@ -51,7 +52,27 @@ from agrad.nn.functional.dropouts import (
 )
 from agrad.nn.functional.embeddings import embedding
 from agrad.nn.functional.losses import _NLL as _NLL
-from agrad.nn.functional.losses import cross_entropy, nll
+from agrad.nn.functional.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cross_entropy,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    multi_margin_loss,
+    multilabel_soft_margin_loss,
+    nll,
+    nll_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+)
 from agrad.nn.functional.normalization import (
     batch_norm,
     group_norm,
@@ -71,6 +92,11 @@ from agrad.nn.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from agrad.nn.functional.vectors import (
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+)
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -82,6 +108,8 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "celu",
     "conv1d",
     "conv2d",
@@ -89,6 +117,8 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "dropout1d",
@@ -97,6 +127,7 @@ __all__ = [
     "elu",
     "embedding",
     "fold",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "group_norm",
@@ -104,17 +135,30 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
+    "huber_loss",
     "instance_norm",
     "interpolate",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "leaky_relu",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mish",
+    "mse_loss",
+    "multi_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pairwise_distance",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
@@ -124,6 +168,8 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -132,5 +178,6 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
     "unfold",
 ]
