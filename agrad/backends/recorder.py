@@ -478,6 +478,8 @@ class TracedNumber:
         return repr(self.pin())
 
     def __getattr__(self, name: str) -> Any:  # is_integer, real, ...
+        if name.startswith("_"):  # somebody asks whether it is an array
+            raise AttributeError(name)
         return getattr(self.pin(), name)
 
 

@@ -1,0 +1,189 @@
+"""What is done to the gradients and the values of many parameters at once."""
+
+import math
+from collections.abc import Iterable
+
+from agrad.autograd import no_grad
+from agrad.linalg import vector_norm
+from agrad.ops import clip, concat, minimum, reshape, result_type, stack, zeros
+from agrad.tensor import Tensor
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]
+
+
+def _list(parameters: Iterable[Tensor] | Tensor, function: str) -> list[Tensor]:
+    each = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for p in each:
+        if not isinstance(p, Tensor):
+            raise TypeError(
+                f"{function} takes Parameters, got {type(p).__name__}; give it module.parameters()"
+            )
+    return each
+
+
+def clip_grad_norm_(
+    parameters: Iterable[Tensor] | Tensor,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Multiply all gradients by one number, so that their norm is at most a given one.
+
+    Call it after ``backward()`` and before ``optimizer.step()``. The norm is that of all
+    gradients together, as if they were one vector.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter, or one
+        Whose gradients to change, in place; those without one are left out.
+    max_norm : float
+        The greatest norm.
+    norm_type : float
+        Which norm: 2 for the root of the sum of squares, ``float("inf")`` for the greatest, ...
+    error_if_nonfinite : bool
+        Whether to look if the norm is infinite or NaN, and raise an error then.
+
+    Returns
+    -------
+    Tensor
+        The norm that they had, of no dimensions.
+
+    Raises
+    ------
+    RuntimeError
+        If the norm is infinite or NaN, and `error_if_nonfinite` is given.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> w = ag.Parameter([1.0, 1.0])
+    >>> (w * ag.Tensor([3.0, 4.0], dtype=ag.float32)).sum().backward()
+    >>> ag.nn.utils.clip_grad_norm_([w], max_norm=1.0).item()
+    5.0
+    >>> [round(x, 4) for x in w.grad.tolist()]
+    [0.6, 0.8]
+    """
+    gradients = [p.grad for p in _list(parameters, "clip_grad_norm_")]
+    present = [g for g in gradients if g is not None]
+    if not present:
+        return zeros(())
+    order = float(norm_type)
+    with no_grad():
+        norms = [vector_norm(g, ord=order) for g in present]
+        together = [n.to(norms[0].device) for n in norms]
+        dtype = result_type(*together)
+        total = vector_norm(stack([n.to(dtype) for n in together]), ord=order)
+        if error_if_nonfinite and not math.isfinite(total.item()):
+            raise RuntimeError(
+                f"clip_grad_norm_: the norm of the gradients is {total.item()}; without "
+                "error_if_nonfinite=True they would have been multiplied by NaN or 0"
+            )
+        factor = minimum(max_norm / (total + 1e-6), 1.0)
+        for g, n in zip(present, norms, strict=True):
+            g *= factor.to(g.device).to(n.dtype)
+    return total
+
+
+def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
+    """Bring each element of all gradients between ``-clip_value`` and ``clip_value``.
+
+    Call it after ``backward()`` and before ``optimizer.step()``.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter, or one
+        Whose gradients to change, in place; those without one are left out.
+    clip_value : float
+        The greatest absolute value.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> w = ag.Parameter([1.0, 1.0])
+    >>> (w * ag.Tensor([-3.0, 0.5], dtype=ag.float32)).sum().backward()
+    >>> ag.nn.utils.clip_grad_value_([w], 1.0)
+    >>> w.grad.tolist()
+    [-1.0, 0.5]
+    """
+    gradients = [p.grad for p in _list(parameters, "clip_grad_value_")]
+    with no_grad():
+        for g in gradients:
+            if g is not None:
+                g[...] = clip(g, -clip_value, clip_value)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """Return all parameters as one vector, one after the other; gradients go through it.
+
+    Parameters
+    ----------
+    parameters : iterable of Parameter
+        Of any shapes, all on one device.
+
+    Returns
+    -------
+    Tensor
+        Of as many elements as all of them have.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> net = ag.nn.Linear(3, 2)
+    >>> ag.nn.utils.parameters_to_vector(net.parameters()).shape
+    (8,)
+    """
+    each = _list(parameters, "parameters_to_vector")
+    if not each:
+        raise ValueError("parameters_to_vector got no parameters")
+    return concat([reshape(p, (-1,)) for p in each])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write the elements of a vector into parameters, as `parameters_to_vector` gave them.
+
+    Parameters
+    ----------
+    vec : Tensor
+        Of as many elements as all parameters have, on their device.
+    parameters : iterable of Parameter
+        What to write into.
+
+    Raises
+    ------
+    TypeError
+        If the vector is no Tensor.
+    ValueError
+        If it has another number of elements. Nothing has been changed.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> net = ag.nn.Linear(2, 1)
+    >>> ag.nn.utils.vector_to_parameters(ag.Tensor([1.0, 2.0, 3.0]), net.parameters())
+    >>> net.weight.tolist(), net.bias.tolist()
+    ([[1.0, 2.0]], [3.0])
+    """
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"vector_to_parameters takes a Tensor, got {type(vec).__name__}")
+    each = _list(parameters, "vector_to_parameters")
+    size = sum(p.size for p in each)
+    if vec.shape != (size,):
+        raise ValueError(
+            f"vector_to_parameters: the parameters have {size} elements, the vector is of shape "
+            f"{vec.shape}"
+        )
+    start = 0
+    with no_grad():
+        for p in each:
+            p[...] = reshape(vec[start : start + p.size], p.shape)
+            start += p.size
