@@ -710,8 +710,9 @@ def compile(function: Callable[P, R], /) -> Compiled[P, R]:
     Notes
     -----
     Arguments of other shapes or data types, and other values of variables and attributes that the
-    step's code reads, are recorded anew. Numbers that are arguments, or attributes of an optimizer
-    such as its learning rate, may differ from call to call.
+    step's code reads, are recorded anew. Numbers that are arguments, or settings of an optimizer
+    such as its learning rate, may differ from call to call; what code decides by them is recorded
+    anew where the decision is another one.
 
     What a recorded step returns has no graph. A gradient that the step makes and that its optimizer
     uses up isn't kept: ``grad`` is None afterwards, unless the step returns it. Python code inside

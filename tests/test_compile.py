@@ -149,6 +149,69 @@ def test_numbers_as_arguments_may_differ_and_those_that_decide_are_recorded_anew
         assert step(x, scale, times).tolist() == [scale**times]
 
 
+def test_what_code_asks_of_a_number_may_have_the_same_answer_for_another_number():
+    @ag.compile
+    def step(x, scale):
+        if scale > 2 and scale:
+            return x * scale
+        return x - 1 if scale == 0 else x + scale + (0 if scale - 1 < 0.5 else 100)
+
+    x = ag.Tensor([1.0])
+    expected = [(3.0, 3.0), (4.0, 4.0), (5.0, 5.0), (9.0, 9.0), (1.0, 2.0), (0.5, 1.5), (-1.0, 0.0)]
+    expected += [(1.25, 2.25), (1.75, 102.75), (2.0, 103.0), (0.0, 0.0), (7.0, 7.0)]
+    expected += [(0.0, 0.0), (1.5, 102.5), (1.25, 2.25), (2.0, 103.0)]
+    for scale, value in expected:
+        assert step(x, scale).tolist() == [value]
+    assert step.program().count("def step") == 4  # for each way through it
+
+
+def test_a_number_on_the_left_of_a_tensor_may_differ_too():
+    def helper(scale, x):
+        return scale / x + x < scale, 1 - scale * x
+
+    step = ag.compile(lambda x, scale: helper(scale, x))
+    for scale in (1.0, 2.0, 3.0, 4.0, 5.0):
+        less, difference = step(ag.Tensor([2.0]), scale)
+        assert (less.item(), difference.item()) == (scale / 2 + 2 < scale, 1 - scale * 2)
+    assert step.program().count("def step") == 1
+
+
+def test_numbers_in_groups_of_parameters_and_in_tuples_may_differ():
+    class Own(ag.optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.5, "pair": (1.0, 2), "name": "x", "flag": True})
+            self.steps = 0
+
+        def step(self):
+            self.steps = self.steps + 1
+            for group in self.param_groups:
+                first, second = group["pair"]
+                for p in group["params"]:
+                    state = self.state[p]
+                    state["sum"] = state.get("sum", 0) + first
+                    p.data = p.data - group["lr"] * second * state["sum"] * p.grad.data * self.steps
+
+    results = []
+    for make in (lambda step: step, ag.compile):
+        v, w = (ag.Parameter([1.0, 2.0], dtype="float64") for _ in range(2))
+        optimizer = Own([{"params": [v]}, {"params": [w], "lr": 0.25}])
+
+        def step(v=v, w=w, optimizer=optimizer):
+            optimizer.zero_grad()
+            (v * v + w * w).sum().backward()
+            optimizer.step()
+
+        step = make(step)
+        for i in range(7):
+            optimizer.param_groups[0]["lr"] = 0.01 / (i + 1)
+            optimizer.param_groups[1]["pair"] = (0.1 * i, i)
+            step()
+        assert optimizer.steps == 7
+        results.append([v.tolist(), w.tolist(), *(optimizer.state[p]["sum"] for p in (v, w))])
+    np.testing.assert_allclose(np.hstack(results[1]), np.hstack(results[0]), rtol=1e-13)
+    assert step.program().count("def step") == 1
+
+
 def test_parameters_that_got_other_arrays_are_used():
     w = ag.Parameter([1.0, 2.0])
     step = ag.compile(lambda x: (w * x).sum().detach())
