@@ -70,9 +70,9 @@ def _conv_weight(xp: Any, y: Array, x: Array, windows: Any, groups: int) -> Arra
     shape = (out, per_group, *windows.kernel)
     w = np.empty(shape, dtype)
     for ins, outs in _grouped(w, groups):
-        total: Any = 0
+        total = np.zeros((prod(windows.kernel) * per_group, out // groups), dtype)
         for _, places, shown in _Columns(x[..., ins], windows, counts):
-            total = total + np.matmul(shown.T, flat[places, outs])
+            total += np.matmul(shown.T, flat[places, outs])
         w[outs] = _from_matrix(total, w[outs].shape)
     return w
 
