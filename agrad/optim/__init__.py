@@ -2,6 +2,7 @@
 
 from agrad.optim import lr_scheduler
 from agrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from agrad.optim.lbfgs import LBFGS
 from agrad.optim.muon import Muon
 from agrad.optim.optimizer import Optimizer
 from agrad.optim.rmsprop import Adadelta, Adagrad, RMSprop
@@ -9,6 +10,7 @@ from agrad.optim.sgd import SGD, MomentumSGD
 from agrad.optim.sign import Lion, Rprop
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",

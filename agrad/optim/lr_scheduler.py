@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any, Literal
 
 from agrad.optim.optimizer import Optimizer
+from agrad.tensor import Tensor
 
 __all__ = [
     "ChainedScheduler",
@@ -1011,7 +1012,7 @@ class ReduceLROnPlateau(LRScheduler):
             margin = self.threshold * self.best if math.isfinite(self.best) else 0.0
         return sign * value > sign * self.best + margin
 
-    def step(self, metrics: float) -> None:  # type: ignore[override]
+    def step(self, metrics: float | Tensor) -> None:  # type: ignore[override]
         """Go on to the next epoch.
 
         Parameters
@@ -1019,7 +1020,7 @@ class ReduceLROnPlateau(LRScheduler):
         metrics : float or Tensor
             The measure after this epoch, such as the loss on data for validation.
         """
-        value = float(metrics)
+        value = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
         self.last_epoch += 1
         if self._is_better(value):
             self.best = value
