@@ -25,7 +25,7 @@ from agrad.backends import (
     is_array,
     recording,
 )
-from agrad.backends.recorder import replace_traced
+from agrad.backends.recorder import replace_traced, symbol_of
 from agrad.dtypes import get_default_dtype
 from agrad.guards import Conditions, Guards, Watcher
 from agrad.optim.optimizer import Optimizer
@@ -175,12 +175,6 @@ class _Recording(Tape):
 
     def forget(self) -> None:
         """Let go of the arrays of this run; a tape is full of cycles and may stay for a while."""
-        for call in self.calls:
-            for value in (call.out, *call.inputs()):
-                if value is not None and not value.is_constant:
-                    value.value = None
-        for lifted in self.lifted.values():
-            lifted.traced.value = None
         self.lifted.clear()
 
     def release(self, tensor: Variable) -> None:
@@ -640,9 +634,9 @@ class Compiled(Generic[P, R]):
             tape.release(leak)
         del leaks
         results = Results(
-            outputs,
-            [(lifted.source, traced) for lifted, traced in changes.data],
-            [(lifted.source, grad) for lifted, grad in changes.grads],
+            [symbol_of(x) for x in outputs],
+            [(lifted.source, traced.symbol) for lifted, traced in changes.data],
+            [(lifted.source, symbol_of(grad)) for lifted, grad in changes.grads],
             changes.numbers,
         )
         wishes = {lifted.source: _name_of(lifted.tensor) for lifted in tape.lifted.values()}

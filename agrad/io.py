@@ -24,8 +24,8 @@ def save(
     """Write a module's weights, or a checkpoint, to a file in the format safetensors.
 
     A dict of Tensors, as `Module.state_dict` gives it, becomes the file that other libraries write
-    and read: PyTorch's ``safetensors.torch.load_file`` gives it back. Anything deeper keeps its form
-    as well, for `load`.
+    and read: PyTorch's ``safetensors.torch.load_file`` gives it back. Anything deeper keeps its
+    form as well, for `load`.
 
     Parameters
     ----------

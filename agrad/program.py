@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from agrad.autograd import Variable
 from agrad.backends import Array
-from agrad.backends.recorder import Call, Traced, TracedNumber, traced_in
+from agrad.backends.recorder import Call, Symbol, TracedNumber, traced_in
 
 __all__ = ["Program", "Results", "Source", "Value", "grad_array"]
 
-Value = Traced | TracedNumber
+Value = Symbol | TracedNumber
 
 
 class Source:
@@ -70,7 +70,7 @@ class Program:
     ----------
     calls : sequence of Call
         All that were made.
-    results : sequence of Traced or TracedNumber
+    results : sequence of Symbol or TracedNumber
         What is wanted of them.
     names : mapping
         What to call the inputs, by their source.
@@ -85,7 +85,7 @@ class Program:
         self.calls = self._without_repeats(_needed(calls, results))
         self.results = [self.stand_in(each) for each in results]
         self.sources: dict[Any, Value] = {}
-        self.constants: list[Traced] = []
+        self.constants: list[Symbol] = []
         self.names: dict[Value, str] = {}
         for value in (*(v for call in self.calls for v in self.inputs(call)), *self.results):
             if value in self.names or value.call is not None:
@@ -99,7 +99,7 @@ class Program:
         for call in self.calls:
             if call.out is not None:
                 self.names[call.out] = self.name("t")
-        # All that tells it from another; without the arrays, which may be forgotten
+        # All that tells it from another
         self._facts = list(self.sources), self._lines(), list(map(self._frozen, self.constants))
 
     def name(self, wish: str) -> str:
@@ -133,7 +133,7 @@ class Program:
     def _key(self, call: Call) -> Any:
         """Return what two calls have in common that give the same; None if it can't be told."""
         out = call.out
-        place = out.recorder if isinstance(out, Traced) else None
+        place = out.recorder if isinstance(out, Symbol) else None
         try:
             key = place, call.name, self._frozen(call.args), self._frozen(call.kwargs)
             hash(key)
@@ -143,10 +143,10 @@ class Program:
 
     def _frozen(self, value: Any) -> Any:
         """Return nested arguments as something that can be compared."""
-        if isinstance(value, Traced) and value.is_constant:
-            host = value.recorder.actual.to_host(value.value)
+        if isinstance(value, Symbol) and value.is_constant:
+            host = value.recorder.actual.to_host(value.constant)
             return "constant", host.shape, str(host.dtype), host.tobytes()
-        if isinstance(value, (Traced, TracedNumber)):
+        if isinstance(value, (Symbol, TracedNumber)):
             return self.stand_in(value)
         if isinstance(value, (tuple, list)):
             return (type(value), *map(self._frozen, value))
@@ -175,7 +175,7 @@ class Program:
 
     def _named(self, value: Any) -> Any:
         """Return nested arguments with names for values."""
-        if isinstance(value, (Traced, TracedNumber)):
+        if isinstance(value, (Symbol, TracedNumber)):
             return "a value", self.names[self.stand_in(value)]
         if isinstance(value, (tuple, list)):
             return (type(value), *map(self._named, value))
@@ -185,7 +185,7 @@ class Program:
 
 
 def _kind(out: Any) -> Any:
-    if isinstance(out, Traced) and not isinstance(out.value, tuple):  # not of several results
+    if isinstance(out, Symbol) and out.shape is not None:  # of several results it is
         return out.recorder.name, out.shape, str(out.dtype)
     return type(out).__name__
 
@@ -206,19 +206,19 @@ class Results(NamedTuple):
 
     Attributes
     ----------
-    outputs : list of Traced or TracedNumber
+    outputs : list of Symbol or TracedNumber
         What the step returns.
-    data : list of (Source, Traced)
+    data : list of (Source, Symbol)
         The Tensors that get new values.
-    grads : list of (Source, Traced or None)
+    grads : list of (Source, Symbol or None)
         The Tensors whose ``grad`` changes.
     numbers : list of (dict, str, TracedNumber or number)
         The entries of dicts that get another number, or another tuple of them.
     """
 
     outputs: list[Value]
-    data: list[tuple[Source, Traced]]
-    grads: list[tuple[Source, Traced | None]]
+    data: list[tuple[Source, Symbol]]
+    grads: list[tuple[Source, Symbol | None]]
     numbers: list[tuple[Any, str, Any]]
 
     def values(self) -> list[Value]:

@@ -13,7 +13,7 @@ from types import MethodType
 from typing import Any
 
 from agrad.backends import Array, Backend, StepPlanner, Writing
-from agrad.backends.recorder import Call, Traced, TracedNumber, replace_traced, traced_in
+from agrad.backends.recorder import Call, Symbol, TracedNumber, replace_traced, traced_in
 from agrad.program import Program, Results, Source, Value, grad_array
 
 __all__ = ["Routine"]
@@ -61,7 +61,7 @@ class Routine:
         self.results = results
         self.calls = program.calls
         self.updated = {program.stand_in(value): source for source, value in results.data}
-        self.goals: dict[Value, Traced] = {}  # the old values of Tensors, in whose memory to be
+        self.goals: dict[Value, Symbol] = {}  # the old values of Tensors, in whose memory to be
         self.places: dict[Value, _Place] = {}  # who has which memory now
         self._find_uses()
         self._merge_products()
@@ -96,8 +96,8 @@ class Routine:
             self.positions[call] = position
             for value in self.program.inputs(call):
                 self.last[value] = position
-                if isinstance(call.out, Traced) and _share_memory(call.out, value):
-                    self.bases[call.out] = self.bases.get(value, value)
+            if isinstance(call.out, Symbol) and call.out.base is not None:
+                self.bases[call.out] = self.program.stand_in(call.out.base)
         for value in self.results.values():
             self.last[self.program.stand_in(value)] = len(self.calls)
         for value, base in self.bases.items():
@@ -106,10 +106,10 @@ class Routine:
         for value, position in self.last.items():
             self._dying.setdefault(position, []).append(value)
 
-    def old(self, new: Any) -> Traced | None:
+    def old(self, new: Any) -> Symbol | None:
         """Return the value that a Tensor had before a new one, if it isn't needed at the end."""
         old = self.program.sources.get(self.updated.get(new))
-        if not isinstance(old, Traced) or new.recorder is not old.recorder:
+        if not isinstance(old, Symbol) or new.recorder is not old.recorder:
             return None
         fits = new.shape == old.shape and new.dtype == old.dtype
         return old if fits and self.last[old] < len(self.calls) else None
@@ -140,7 +140,9 @@ class Routine:
 
     def _writing(self, call: Call) -> Writing | None:
         planner = _planner(call.out)
-        if planner is None or call.out in self.bases or not planner.is_dense(call.out.value):
+        if planner is None or call.out in self.bases or call.out.shape is None:
+            return None
+        if not planner.is_dense(call.out):
             return None
         return planner.writing(call.function, call.args, call.kwargs)
 
@@ -161,7 +163,7 @@ class Routine:
             given = self.last[product] == len(self.calls)
             if maker is None or given or uses[product] > 1 or not self._operands(call):
                 continue
-            add = planner.adding(maker.name, maker.args, y.value)
+            add = planner.adding(maker.name, maker.args, y)
             if add is not None and not maker.kwargs:
                 merged = Call(f"axpy_{maker.name}", add, (alpha, *maker.args, y), {})
                 merged.out, call.out.call = call.out, merged
@@ -215,7 +217,7 @@ class Routine:
                     self.goals[x] = self.goals[new]
                     break
 
-    def _can_be_in(self, new: Value, old: Traced) -> bool:
+    def _can_be_in(self, new: Value, old: Symbol) -> bool:
         """Return whether a value can be written into the memory that a Tensor's old one has."""
         call = new.call
         if call is None or _planner(old) is None:
@@ -246,7 +248,7 @@ class Routine:
 
     def text(self, value: Any) -> str:
         """Return a value or an argument as Python source."""
-        if isinstance(value, (Traced, TracedNumber)):
+        if isinstance(value, (Symbol, TracedNumber)):
             value = self.program.stand_in(value)
             return self.texts.get(value) or self.program.names[value]
         if isinstance(value, tuple) and not hasattr(value, "_fields"):
@@ -286,7 +288,7 @@ class Routine:
                 text = f"{self.bind('grad_array', grad_array)}({self.tensor(source)})"
             self.lines.append(f"{name} = {text}")
         for value in self.program.constants:
-            self.bound[self.program.names[value]] = value.value
+            self.bound[self.program.names[value]] = value.constant
 
     def call(self, call: Call) -> None:
         """Make one call, in the way that needs the least memory."""
@@ -337,7 +339,7 @@ class Routine:
             self.lines.append("{}[{}] = {}".format(*map(self.text, call.args)))
         elif call.name == "axpy":
             planner, (_, x, y) = _planner(call.out), map(self.program.stand_in, call.args)
-            add = planner and planner.adding("axpy", (x,), y.value)
+            add = planner and planner.adding("axpy", (x,), y)
             self._line("axpy", add or _real(call.out).axpy, call.args, {})
         else:
             self._line(call.name, call.function, call.args, {})
@@ -397,8 +399,8 @@ class Routine:
             else:
                 planner = _planner(new)
                 assert planner is not None
-                place = self.places[new] = self._place(planner, new.value)
-                self._fix(new, planner.array(place.memory, new.value))
+                place = self.places[new] = self._place(planner, new)
+                self._fix(new, planner.array(place.memory, new))
         self.lines.append(
             f"{self.bind(_name_of(function), function)}"
             f"({self.arguments(args, kwargs)}, out={self.text(new)})"
@@ -472,29 +474,17 @@ def _real(value: Any) -> Backend:
 
 
 def _planner(value: Any) -> StepPlanner | None:
-    return _real(value).planner if isinstance(value, Traced) else None
+    return _real(value).planner if isinstance(value, Symbol) else None
 
 
 def _alike(x1: Any, x2: Any) -> bool:
     """Return whether two arrays have the same shape, data type and layout."""
-    if not (isinstance(x1, Traced) and x1.shape == x2.shape and x1.dtype == x2.dtype):
+    if not (isinstance(x1, Symbol) and x1.shape == x2.shape and x1.dtype == x2.dtype):
         return False
     planner = _planner(x1)
-    return planner is None or planner.layout(x1.value) == planner.layout(x2.value)
+    return planner is None or x1.strides == x2.strides
 
 
 def _replace(backend: Backend, old: Array, new: Array) -> Array:
     """Return an array with new values, written into its memory where that is allowed."""
     return new if backend.memory(old) is None else backend.assign(old, ..., new)
-
-
-def _share_memory(x1: Value, x2: Value) -> bool:
-    """Return whether two arrays are known to share memory."""
-    if not (isinstance(x1, Traced) and isinstance(x2, Traced)) or x1.recorder is not x2.recorder:
-        return False
-    real = x1.recorder.actual
-    both = [x.value for x in (x1, x2)]
-    if any(type(value) is not real.array_type and real.array_type for value in both):
-        return False
-    memory = real.memory(both[0])
-    return memory is not None and memory == real.memory(both[1])

@@ -42,7 +42,9 @@ class Writing(NamedTuple):
 class StepPlanner:
     """What a library whose arrays can be written to offers to recorded steps.
 
-    With `agrad.compile`, the arrays that a step makes on its way are made once, beforehand.
+    With `agrad.compile`, the arrays that a step makes on its way are made once, beforehand. What is
+    called `like` or ends up in `args` is an array, or a recorder's `Symbol` of one: it has a shape,
+    a data type, and strides that tell how it lies in memory.
     """
 
     #: The backend's kernels as calls of a recorder, ``function(recorder, *args)``
@@ -56,19 +58,19 @@ class StepPlanner:
         """Return a call that gives the same as another one, sooner."""
         return function, args, kwargs
 
-    def adding(self, name: str, args: Any, y: Array) -> Callable[..., Array] | None:
+    def adding(self, name: str, args: Any, y: Any) -> Callable[..., Array] | None:
         """Return ``function(alpha, *args, y)``, which adds to y what a call of `name` gives.
 
-        With the name "axpy" it adds the one argument itself. The arguments are of the recorder; `y`
-        is an array like the one that will be added to.
+        With the name "axpy" it adds the one argument itself. `args` and `y` are like those that it
+        will be called with.
         """
         raise NotImplementedError
 
-    def memory(self, like: Array) -> Any:
+    def memory(self, like: Any) -> Any:
         """Return new memory for an array."""
         raise NotImplementedError
 
-    def array(self, memory: Any, like: Array) -> Array:
+    def array(self, memory: Any, like: Any) -> Array:
         """Return an array of another one's shape, data type and layout, in some memory."""
         raise NotImplementedError
 
@@ -76,7 +78,7 @@ class StepPlanner:
         """Return how the elements of an array lie in memory."""
         raise NotImplementedError
 
-    def is_dense(self, array: Array) -> bool:
+    def is_dense(self, array: Any) -> bool:
         """Return whether an array has elements, each at its own place, and no gaps between."""
         raise NotImplementedError
 

@@ -91,47 +91,46 @@ class NumPySteps(StepPlanner):
             return _SCALAR_OPERATORS.get(function, function), args, kwargs
         return function, args, kwargs
 
-    def adding(self, name: str, args: Any, y: Array) -> Callable[..., Array] | None:
+    def adding(self, name: str, args: Any, y: Any) -> Callable[..., Array] | None:
         if name == "axpy":
-            return _adder(args[0].value, y)
+            return _adder(args[0], y)
         if name not in ("outer", "matmul") or not all(y.shape) or y.ndim != 2:
             return None
-        x1, x2 = (each.value for each in args)
+        x1, x2 = args
         if name == "outer":
             return _outer_adder(x1, x2, y)
         return _matmul_adder(x1, x2, y) if x1.ndim == x2.ndim == 2 and x1.size else None
 
-    def memory(self, like: Array) -> Array:
+    def memory(self, like: Any) -> Array:
         memory = np.empty(like.nbytes + _CACHE_LINE, np.uint8)
         start = -memory.ctypes.data % _CACHE_LINE
         return memory[start : start + like.nbytes]
 
-    def array(self, memory: Array, like: Array) -> Array | None:
+    def array(self, memory: Array, like: Any) -> Array | None:
         array: Array = np.ndarray(like.shape, like.dtype, memory, strides=like.strides)
         return array
 
     def layout(self, array: Array) -> tuple[int, ...]:
-        return array.strides if isinstance(array, np.ndarray) else ()
+        strides: tuple[int, ...] = array.strides
+        return strides
 
-    def is_dense(self, array: Array) -> bool:
-        if not isinstance(array, np.ndarray):  # a scalar, as NumPy gives for zero dimensions
-            return True
-        step = array.itemsize
+    def is_dense(self, array: Any) -> bool:
+        step = array.dtype.itemsize
         for stride, n in sorted(zip(array.strides, array.shape, strict=True)):
             if n > 1 and stride != step:
                 return False
             step *= n
-        return array.size > 0
+        return bool(array.size > 0)
 
 
 # Products that are added as they are made ---------------------------------------------------------
 
 
-def _adder(x: Array, y: Array) -> Callable[..., Array] | None:
+def _adder(x: Any, y: Any) -> Callable[..., Array] | None:
     """Return ``axpy(alpha, x, y)`` for small arrays, which `NumPyBackend.axpy` adds in the same way."""
     if y.size >= LARGE or x.dtype != y.dtype or x.shape != y.shape:
         return None
-    multiply, add, product = np.multiply, np.add, np.empty_like(y)
+    multiply, add, product = np.multiply, np.add, np.empty(y.shape, y.dtype)
 
     def axpy(alpha: float, x: Array, y: Array) -> Array:
         multiply(x, alpha, product)
@@ -140,13 +139,13 @@ def _adder(x: Array, y: Array) -> Callable[..., Array] | None:
     return axpy
 
 
-def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
+def _outer_adder(x1: Any, x2: Any, y: Any) -> Callable[..., Array]:
     """Return ``add_outer(alpha, x1, x2, y)``, for arrays that lie in memory as these do.
 
     What can be is made ready here: half of the time that BLAS takes for small arrays is ctypes'.
     """
     blas = updates(y.dtype.char)
-    in_order = all(each.flags.c_contiguous for each in (x1, x2, y))
+    in_order = all(map(_in_order, (x1, x2, y)))
     if blas is None or not in_order or not x1.dtype == x2.dtype == y.dtype:
         return _add_outer_plainly
     order, one, factor = c_int(ROW_MAJOR), blas.integer(1), blas.real()
@@ -162,11 +161,11 @@ def _outer_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
     return add_outer
 
 
-def _matmul_adder(x1: Array, x2: Array, y: Array) -> Callable[..., Array]:
+def _matmul_adder(x1: Any, x2: Any, y: Any) -> Callable[..., Array]:
     """Return ``add_matmul(alpha, x1, x2, y)``, for matrices that lie in memory as these do."""
     blas = updates(y.dtype.char)
     operand1, operand2 = _operand(x1), _operand(x2)
-    alike = y.flags.c_contiguous and x1.dtype == x2.dtype == y.dtype
+    alike = _in_order(y) and x1.dtype == x2.dtype == y.dtype
     if blas is None or operand1 is None or operand2 is None or not alike:
         return _add_matmul_plainly
     order, factor, one = c_int(ROW_MAJOR), blas.real(), blas.real(1)
@@ -205,11 +204,22 @@ def _memory(array: Array) -> Any:
 _AS_IT_IS, _TRANSPOSED = 111, 112  # how CBLAS calls them
 
 
-def _operand(x: Array) -> tuple[int, int] | None:
+def _operand(x: Any) -> tuple[int, int] | None:
     """Return how BLAS is to read a matrix, and how long its rows are in memory; None if it can't"""
-    if x.flags.c_contiguous:
+    if _in_order(x):
         return _AS_IT_IS, x.shape[1]
-    return (_TRANSPOSED, x.shape[0]) if x.flags.f_contiguous else None
+    columns = [n * x.dtype.itemsize for n in (1, x.shape[0])]
+    return (_TRANSPOSED, x.shape[0]) if list(x.strides) == columns else None
+
+
+def _in_order(x: Any) -> bool:
+    """Return whether the elements follow each other in memory, row by row."""
+    step = x.dtype.itemsize
+    for n, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
+        if n > 1 and stride != step:
+            return False
+        step *= n
+    return True
 
 
 # The kernels of numpy.py, call by call; `xp` is the recorder --------------------------------------

@@ -10,7 +10,8 @@ import math
 import operator
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -18,7 +19,19 @@ from typing import Any, NoReturn
 
 from agrad.backends.generic import Array, Backend, has_masks
 
-__all__ = ["Call", "Recorder", "Tape", "Traced", "TracedNumber", "recording", "refuse"]
+__all__ = [
+    "Call",
+    "Recorder",
+    "Symbol",
+    "Tape",
+    "Traced",
+    "TracedNumber",
+    "recording",
+    "refuse",
+    "replace_traced",
+    "symbol_of",
+    "traced_in",
+]
 
 
 class _Recording(threading.local):
@@ -59,12 +72,12 @@ class Call:
         self.args = args
         self.kwargs = kwargs
         self.effect = effect
-        # What came out: a Traced, a TracedNumber, or None. Of several results it is a Traced that
-        # holds the tuple, and calls of "pick" take it apart.
+        # What came out: a Symbol, a TracedNumber, or None. Several results have one Symbol, which
+        # calls of "pick" take apart.
         self.out: Any = None
 
-    def inputs(self) -> "Iterator[Traced | TracedNumber]":
-        """Yield the arrays and numbers that it is made of."""
+    def inputs(self) -> "Iterator[Any]":
+        """Yield the symbols and numbers that it is made of."""
         yield from traced_in((self.args, self.kwargs))
 
 
@@ -78,6 +91,8 @@ class Tape:
         self.pinned: set[Any] = set()  # the sources of numbers that the step needed to know
         # What the step asked of numbers: a function, its arguments, and whether it was true
         self.decisions: list[tuple[Callable[..., bool], tuple[Any, ...], bool]] = []
+        # The arrays that somebody still has
+        self.live: weakref.WeakValueDictionary[int, Traced] = weakref.WeakValueDictionary()
         self._recorders: dict[Backend, Recorder] = {}
 
     def recorder(self, backend: Backend) -> "Recorder":
@@ -94,20 +109,23 @@ class Tape:
 
     def run(self, recorder: "Recorder", call: Call) -> Any:
         """Make a call and write it down, unless it gives the same in each run."""
+        inputs = list(call.inputs())
         self.busy = True
         try:
             out = call.function(*_values(call.args), **_values(call.kwargs))
         finally:
             self.busy = False
-        if not call.effect and all(each.is_constant for each in call.inputs()):
-            return recorder.traced(out, None)
+        if not call.effect and all(each.is_constant for each in inputs):
+            return recorder.traced(out, None, inputs)
+        call.args = replace_traced(call.args, symbol_of)
+        call.kwargs = replace_traced(call.kwargs, symbol_of)
         self.calls.append(call)
-        return recorder.traced(out, call)
+        return recorder.traced(out, call, inputs)
 
 
-def traced_in(value: Any) -> "Iterator[Traced | TracedNumber]":
-    """Yield the arrays and numbers that are traced, in nested tuples, lists and dicts."""
-    if isinstance(value, (Traced, TracedNumber)):
+def traced_in(value: Any) -> "Iterator[Any]":
+    """Yield the arrays, symbols and numbers that are traced, in nested tuples, lists and dicts."""
+    if isinstance(value, (Traced, Symbol, TracedNumber)):
         yield value
     elif isinstance(value, (tuple, list)):
         for each in value:
@@ -119,7 +137,7 @@ def traced_in(value: Any) -> "Iterator[Traced | TracedNumber]":
 
 def replace_traced(value: Any, function: Callable[[Any], Any]) -> Any:
     """Return nested tuples, lists and dicts with another thing for each traced one."""
-    if isinstance(value, (Traced, TracedNumber)):
+    if isinstance(value, (Traced, Symbol, TracedNumber)):
         return function(value)
     if isinstance(value, (tuple, list)):
         parts = [replace_traced(each, function) for each in value]
@@ -164,27 +182,84 @@ _SHAPE = (
 # Its arrays and numbers ---------------------------------------------------------------------------
 
 
-class Traced:
-    """An array in a step that is recorded: its value in this run, and the call that made it.
+class Symbol:
+    """What a tape knows of an array: how it was made, but not its values, unless it is a constant.
 
-    Without a call it is an input of the step, which `source` tells, or a constant.
+    Parameters
+    ----------
+    recorder : Recorder
+        Whose it is.
+    value : array, or tuple of several results
+        What it is in this run.
+    call : Call, optional
+        What made it. Without a call it is an input of the step, or a constant.
+    source : object, optional
+        Where an input is read from.
+    base : Symbol, optional
+        The earliest whose memory it shares.
     """
 
-    __slots__ = ("call", "recorder", "source", "value")
-    __array_ufunc__ = None  # so that NumPy's arrays leave operators to it
+    __slots__ = ("base", "call", "constant", "dtype", "recorder", "shape", "source", "strides")
 
     def __init__(
-        self, recorder: "Recorder", value: Array, call: Call | None = None, source: Any = None
+        self,
+        recorder: "Recorder",
+        value: Any,
+        call: Call | None = None,
+        source: Any = None,
+        base: "Symbol | None" = None,
     ) -> None:
         self.recorder = recorder
-        self.value = value
         self.call = call
         self.source = source
+        self.base = base
+        self.constant = value if self.is_constant else None
+        is_one = not isinstance(value, tuple)
+        self.shape: Any = tuple(value.shape) if is_one else None
+        self.dtype: Any = value.dtype if is_one else None
+        self.strides: Any = getattr(value, "strides", None)  # how it lies in memory
 
     @property
     def is_constant(self) -> bool:
         """Whether it is the same in each run."""
         return self.call is None and self.source is None
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * int(self.dtype.itemsize)
+
+
+def symbol_of(value: Any) -> Any:
+    """Return what a tape writes down for an array; numbers stay as they are."""
+    return value.symbol if isinstance(value, Traced) else value
+
+
+class Traced:
+    """An array in a step that is recorded: its value in this run, and the tape's symbol for it."""
+
+    __slots__ = ("__weakref__", "recorder", "symbol", "value")
+    __array_ufunc__ = None  # so that NumPy's arrays leave operators to it
+
+    def __init__(
+        self, recorder: "Recorder", value: Array, symbol: Symbol | None = None, source: Any = None
+    ) -> None:
+        self.recorder = recorder
+        self.value = value
+        self.symbol = Symbol(recorder, value, source=source) if symbol is None else symbol
+        recorder.tape.live[id(self)] = self
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in each run."""
+        return self.symbol.is_constant
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -365,7 +440,7 @@ class TracedNumber:
         # The inputs that it is made of
         self.roots: set[TracedNumber] = {self}
         if call is not None:
-            self.roots = set().union(*(x.roots for x in call.inputs()))  # type: ignore[union-attr]
+            self.roots = set().union(*(x.roots for x in call.inputs()))
 
     def pin(self) -> Any:
         """Return its value; the recording holds for that alone from now on."""
@@ -519,16 +594,16 @@ class Recorder(Backend):
         """Make a call and write it down."""
         return self.tape.run(self, Call(name, self.actual.bind(function), args, kwargs))
 
-    def traced(self, out: Any, call: Call | None) -> Any:
+    def traced(self, out: Any, call: Call | None, inputs: Sequence[Any]) -> Any:
         """Return what a call gave as arrays of this backend."""
         is_array = hasattr(out, "dtype") and hasattr(out, "shape")
         if call is not None and (is_array or isinstance(out, tuple)):
-            call.out = Traced(self, out, call)
+            call.out = Symbol(self, out, call, base=self._base(out, inputs))
         if isinstance(out, tuple):
-            each = [self._pick(part, call, i) for i, part in enumerate(out)]
+            each = [self._pick(part, call, i, inputs) for i, part in enumerate(out)]
             return type(out)(*each) if hasattr(out, "_fields") else tuple(each)
         if is_array:
-            return Traced(self, out) if call is None else call.out
+            return Traced(self, out, None if call is None else call.out)
         if call is None or call.effect:
             return out
         if call.name not in _FACTS:
@@ -536,14 +611,21 @@ class Recorder(Backend):
         self.tape.calls.remove(call)
         return out
 
-    def _pick(self, part: Any, call: Call | None, position: int) -> Any:
+    def _pick(self, part: Any, call: Call | None, position: int, inputs: Sequence[Any]) -> Any:
         """Return one of several results."""
-        if call is None:
-            return self.traced(part, None)
-        picked = Call("pick", operator.getitem, (call.out, position), {})
-        self.tape.calls.append(picked)
-        picked.out = Traced(self, part, picked)
-        return picked.out
+        picked = None
+        if call is not None:
+            picked = Call("pick", operator.getitem, (call.out, position), {})
+            self.tape.calls.append(picked)
+        return self.traced(part, picked, inputs)
+
+    def _base(self, value: Any, inputs: Sequence[Any]) -> Symbol | None:
+        """Return the earliest array whose memory a call's result shares, as far as is known."""
+        memory = self._memory(value)
+        for x in inputs:
+            if isinstance(x, Traced) and memory is not None and self._memory(x.value) == memory:
+                return x.symbol.base or x.symbol
+        return None
 
     def function(self, name: str, found: Any) -> Any:
         """Return a function of the library as one that writes itself down."""
@@ -635,9 +717,9 @@ class Recorder(Backend):
             return
         shown = [target]
         if views:
-            outs = (call.out for call in self.tape.calls)
-            arrays = (out for out in outs if isinstance(out, Traced) and out.recorder is self)
+            arrays = list(self.tape.live.values())
             shown += [x for x in arrays if x is not target and self._memory(x.value) == memory]
+            del arrays
         holders = [
             each
             for each in gc.get_referrers(*shown)
@@ -650,7 +732,8 @@ class Recorder(Backend):
             )
 
     def _memory(self, array: Any) -> Any:
-        return self.actual.memory(array) if type(array) is self.actual.array_type else None
+        kind = self.actual.array_type
+        return self.actual.memory(array) if kind is None or type(array) is kind else None
 
     def assign(self, target: Any, key: Any, value: Any) -> Any:
         self._check_unshared(target, views=False)  # they are made anew after it

@@ -1,6 +1,7 @@
 """Hooks of modules: functions that see what goes in and comes out, forwards and backwards."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agrad.ops import positive
@@ -66,7 +67,7 @@ class _Gradients:
             self.inputs.append(None)
             if isinstance(x, Tensor) and x.requires_grad:
                 x = positive(x)  # a node of its own, which no other use of x has
-                x.register_hook(lambda g, i=i: self._input_came(i, g))
+                x.register_hook(partial(self._input_came, i))
                 self.missing += 1
             watched.append(x)
         return tuple(watched)
@@ -83,7 +84,7 @@ class _Gradients:
         if not isinstance(output, Tensor) or not output.requires_grad:
             return output
         output = positive(output)
-        output.register_hook(lambda g: self._output_came(i, g))
+        output.register_hook(partial(self._output_came, i))
         return output
 
     def _output_came(self, i: int, g: Tensor) -> None:
