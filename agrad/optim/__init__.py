@@ -1,6 +1,6 @@
 """Optimizers, in order of increasing complexity, and learning-rate schedules."""
 
-from agrad.optim import lr_scheduler
+from agrad.optim import lr_scheduler, swa_utils
 from agrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from agrad.optim.lbfgs import LBFGS
 from agrad.optim.muon import Muon
@@ -26,4 +26,5 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "lr_scheduler",
+    "swa_utils",
 ]

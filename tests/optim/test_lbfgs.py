@@ -88,7 +88,9 @@ def test_steps_calls_and_losses_are_pytorchs(name):
         np.testing.assert_allclose(loss.item(), twin_loss.item(), rtol=1e-10, atol=1e-12)
         assert closure.calls == twin_closure.calls
         for p, t in zip(params, twins, strict=True):
-            np.testing.assert_allclose(p.detach().numpy(), t.detach().numpy(), rtol=1e-9, atol=1e-10)
+            np.testing.assert_allclose(
+                p.detach().numpy(), t.detach().numpy(), rtol=1e-9, atol=1e-10
+            )
     own, theirs = optimizer.state_dict()["state"][0], other.state_dict()["state"][0]
     assert own.keys() == theirs.keys() - {"al"}
     for key in ("n_iter", "func_evals"):
