@@ -1,15 +1,18 @@
-"""The networks of the lab report."""
+"""Whole networks: those of the lab report, and one that convolves."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
-from agrad.nn import Linear, Module, ModuleList, init
+from agrad.nn import BatchNorm2d, Conv2d, Linear, Module, ModuleList, init
 from agrad.nn import functional as F
+from agrad.ops import reshape
 from agrad.random import Generator
 from agrad.tensor import Tensor
 from agrad.typing import DTypeLike
 
-__all__ = ["DeepNetwork", "LinearNetwork"]
+__all__ = ["ConvNetwork", "DeepNetwork", "LinearNetwork"]
 
 
 class LinearNetwork(Module):
@@ -127,4 +130,93 @@ class DeepNetwork(Module):
         for layer in hidden:
             x = self.activation(layer(x))
         z: Tensor = last(x)
+        return z
+
+
+class ConvNetwork(Module):
+    """Convolutions, each of which halves the image, and an affine layer at the end.
+
+    Each stage is a 3x3 convolution that keeps the size, the greatest of each 2x2 square, batch
+    normalization and ReLU.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        The channels, the height and the width of an image.
+    dim_output : int
+        The number of classes.
+    channels : sequence of int
+        How many channels come out of each stage; their number is that of the stages.
+    dtype, device, generator
+        As for `nn.Conv2d`.
+
+    Raises
+    ------
+    ValueError
+        If a size isn't a positive integer, or the image is too small to be halved so often.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> net = ag.models.ConvNetwork((1, 28, 28), 10)
+    >>> net(ag.zeros((5, 1, 28, 28), dtype=ag.float32)).shape
+    (5, 10)
+    >>> net(ag.zeros((5, 784), dtype=ag.float32)).shape  # images as vectors
+    (5, 10)
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        dim_output: int,
+        channels: Sequence[int] = (16, 32, 64),
+        *,
+        dtype: DTypeLike = None,
+        device: str | None = None,
+        generator: Generator | None = None,
+    ) -> None:
+        depth, height, width = image_shape
+        halved = [n // 2 ** len(channels) for n in (height, width)]
+        if min(halved) < 1:
+            raise ValueError(
+                f"ConvNetwork: an image of {height}x{width} can't be halved {len(channels)} times"
+            )
+        options: dict[str, Any] = {"dtype": dtype, "device": device}
+        convolutions = [
+            # No bias, since the normalization takes off what it would add
+            Conv2d(n_in, n_out, 3, padding=1, bias=False, generator=generator, **options)
+            for n_in, n_out in pairwise([depth, *channels])
+        ]
+        self.image_shape = (depth, height, width)
+        self.convolutions = ModuleList(convolutions)
+        self.normalizations = ModuleList([BatchNorm2d(n, **options) for n in channels])
+        self.last = Linear(
+            ([depth, *channels][-1]) * prod(halved), dim_output, generator=generator, **options
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores of the classes.
+
+        Parameters
+        ----------
+        x : Tensor
+            Of shape (..., channels, height, width), or (..., channels * height * width), on the
+            device of the parameters.
+
+        Returns
+        -------
+        Tensor
+            The raw scores, of shape (..., dim_output).
+        """
+        axes = 3 if tuple(x.shape[-3:]) == self.image_shape else 1
+        batch = tuple(x.shape[:-axes])
+        if x.shape[len(batch) :] not in (self.image_shape, (prod(self.image_shape),)):
+            raise ValueError(
+                f"ConvNetwork needs images of shape {self.image_shape}, or vectors of "
+                f"{prod(self.image_shape)} pixels; got {tuple(x.shape)}"
+            )
+        x = reshape(x, (prod(batch), *self.image_shape))
+        for convolution, normalization in zip(self.convolutions, self.normalizations, strict=True):
+            x = F.relu(normalization(F.max_pool2d(convolution(x), 2)))
+        z: Tensor = self.last(reshape(x, (*batch, prod(x.shape[1:]))))
         return z

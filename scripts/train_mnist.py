@@ -1,6 +1,7 @@
 """Train a network on MNIST, on the CPU or on a GPU.
 
     python scripts/train_mnist.py --model deep --device cuda
+    python scripts/train_mnist.py --model cnn
 
 The functions here are the whole of training with agrad: `train` is the loop, `accuracy` measures.
 """
@@ -19,6 +20,7 @@ import agrad as ag
 from agrad import Tensor
 from agrad.data import Dataset, Splits
 from agrad.nn.functional import cross_entropy, nll, softmax
+from agrad.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 DATA_DIR = Path(__file__).parent / "data" / "mnist"
 DEV_CHECKS = 5  # how often an epoch the dev accuracy is measured
@@ -52,30 +54,46 @@ def train(
     *,
     epochs: int,
     batch_size: int = 1,
+    schedule: LRScheduler | None = None,
+    shift: int = 0,
+    compile: bool = False,
     seed: int = 0,
     progress: bool = True,
 ) -> Iterator[Epoch]:
-    """Train a model, and yield after each epoch what it came to."""
+    """Train a model, and yield after each epoch what it came to.
+
+    The schedule takes a step after each of the optimizer's. Images are shifted at random by up to
+    `shift` pixels each time that they are shown. With `compile`, steps are recorded and replayed.
+    """
     images, labels = data.train.images, data.train.labels
     shuffler = ag.random.Generator(seed)
     steps = -(-len(labels) // batch_size)
     checks = {steps * k // DEV_CHECKS for k in range(1, DEV_CHECKS + 1)}
     best = 0.0
 
+    def step(x: Tensor, gold: Tensor) -> Tensor:
+        z: Tensor = model(x)
+        loss = nll(z, gold)
+        optimizer.zero_grad()
+        loss.backward(1.0)
+        optimizer.step()
+        return z
+
+    take_step = ag.compile(step) if compile else step
+
     for epoch in range(1, epochs + 1):
         order = shuffler.permutation(len(labels), device=images.device)
         scores, dev_accuracies, seconds = [], [], 0.0
         bar = progress_bar(batches(order, batch_size), f"Epoch {epoch}", progress)
         start = time.perf_counter()
-        for step, chosen in enumerate(bar, 1):
-            z = model(images[chosen])
-            loss = nll(z, labels[chosen])
-            optimizer.zero_grad()
-            loss.backward(1.0)
-            optimizer.step()
+        for number, chosen in enumerate(bar, 1):
+            x = images[chosen]
+            z = take_step(shifted(x, shift, shuffler) if shift else x, labels[chosen])
+            if schedule:
+                schedule.step()
 
             scores.append(z.detach())
-            if step in checks:
+            if number in checks:
                 seconds += time.perf_counter() - start
                 dev_accuracies.append(accuracy(model, data.dev))
                 best = max(best, dev_accuracies[-1])
@@ -99,6 +117,17 @@ def batches(order: Tensor, batch_size: int) -> list[Any]:
     if batch_size == 1:
         return list(order.tolist())
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def shifted(images: Tensor, most: int, generator: ag.random.Generator) -> Tensor:
+    """Return images of 28x28 pixels, as vectors, each shifted by up to `most` pixels."""
+    device, n = images.device, images.size // 784
+    padded = ag.zeros((n, 28 + 2 * most, 28 + 2 * most), dtype=images.dtype, device=device)
+    padded[:, most : most + 28, most : most + 28] = images.reshape(n, 28, 28)
+    starts = ag.floor(generator.uniform(0, 2 * most + 1, (2, n), device=device)).to(ag.int64)
+    places = starts[:, :, None] + ag.arange(28, device=device)
+    rows, columns = places[0][:, :, None], places[1][:, None, :]
+    return padded[ag.arange(n, device=device)[:, None, None], rows, columns].reshape(images.shape)
 
 
 def predictions(model: ag.nn.Module, images: Tensor, batch_size: int = 1000) -> Tensor:
@@ -135,9 +164,13 @@ def build(args: argparse.Namespace) -> tuple[ag.nn.Module, ag.optim.Optimizer]:
     model: ag.nn.Module
     if args.model == "linear":
         model = ag.models.LinearNetwork(784, 10, **options)
+    elif args.model == "cnn":
+        model = ag.models.ConvNetwork((1, 28, 28), 10, **options)
     else:
         tanh = args.activation == "tanh"
         model = ag.models.DeepNetwork(784, 10, args.hidden, args.layers, tanh, **options)
+    if args.optimizer == "adam":
+        return model, ag.optim.Adam(model.parameters(), args.lr)
     if args.momentum:
         return model, ag.optim.MomentumSGD(model.parameters(), args.lr, args.momentum)
     return model, ag.optim.SGD(model.parameters(), args.lr)
@@ -218,6 +251,10 @@ def main(argv: list[str] | None = None) -> Run:
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"train_mnist.py: {error}")
 
+    schedule = None
+    if args.one_cycle:
+        steps = args.epochs * -(-len(data.train) // args.batch_size)
+        schedule = OneCycleLR(optimizer, args.lr, steps, pct_start=0.2, cycle_momentum=False)
     run = Run()
     print(f"{'Epoch':>5}  {'Mean Loss':>9}  {'Best Dev Accuracy':>17}  {'Train Accuracy':>14}")
     epochs = train(
@@ -226,6 +263,9 @@ def main(argv: list[str] | None = None) -> Run:
         optimizer,
         epochs=args.epochs,
         batch_size=args.batch_size,
+        schedule=schedule,
+        shift=args.shift,
+        compile=args.compile,
         seed=args.seed,
     )
     try:
@@ -248,6 +288,17 @@ def main(argv: list[str] | None = None) -> Run:
     return run
 
 
+# What isn't said on the command line, where it depends on the model
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "optimizer": {"cnn": "adam", "": "sgd"},
+    "lr": {"cnn": 0.005, "": 0.01},
+    "batch_size": {"cnn": 100, "": 1},
+    "one_cycle": {"cnn": True, "": False},
+    "shift": {"cnn": 2, "": 0},
+    "compile": {"cnn": True, "": False},
+}
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -255,20 +306,41 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--model", choices=("linear", "deep"), default="deep", help="one affine layer, or several")
-    add("--activation", choices=("relu", "tanh"), default="relu", help="between the layers")
+
+    def add_by_model(name: str, help: str, **options: Any) -> None:
+        """Add an option whose default depends on the model."""
+        usual, for_cnn = (DEFAULTS[name.replace("-", "_")][each] for each in ("", "cnn"))
+        help = f"{help} (default: {usual}; for cnn {for_cnn})"
+        add(f"--{name}", default=argparse.SUPPRESS, help=help, **options)
+
+    switch = argparse.BooleanOptionalAction
+    models = ("linear", "deep", "cnn")
+    add("--model", choices=models, default="deep", help="one affine layer, several, convolutions")
+    add("--activation", choices=("relu", "tanh"), default="relu", help="between affine layers")
     add("--layers", type=positive_int, default=2, help="affine layers of the deep model")
     add("--hidden", type=positive_int, default=100, help="width of the layers between")
     add("--epochs", type=positive_int, default=5, help="passes over the training data")
-    add("--lr", type=float, default=0.01, help="learning rate")
-    add("--momentum", type=float, default=0.0, help="share of the velocity kept each step")
-    add("--batch-size", type=positive_int, default=1, help="examples a step")
+    add_by_model("optimizer", "what takes the steps", choices=("sgd", "adam"))
+    add_by_model("lr", "learning rate", type=float)
+    add("--momentum", type=float, default=0.0, help="share of the velocity kept each step, by sgd")
+    add_by_model(
+        "one-cycle", "let the learning rate go up from near 0 and down again", action=switch
+    )
+    add_by_model("batch-size", "examples a step", type=positive_int)
+    add_by_model("shift", "up to how many pixels images are shifted at random", type=pixels)
+    add_by_model("compile", "record the step and replay it", action=switch)
     add("--device", default="cpu", help='"cpu", "cuda" or "cuda:1"')
     add("--dtype", choices=("float32", "float64"), default="float32", help="of all numbers")
-    add("--seed", type=int, default=0, help="of the weights and the shuffling")
+    add("--seed", type=int, default=0, help="of the weights, the shuffling and the shifts")
     add("--data-dir", type=Path, default=DATA_DIR, help="folder with the four MNIST files")
     add("--out", type=Path, help="folder for the figures and pictures")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name, values in DEFAULTS.items():
+        if not hasattr(args, name):
+            setattr(args, name, values.get(args.model, values[""]))
+    if args.momentum and args.optimizer != "sgd":
+        parser.error("argument --momentum: it is for --optimizer sgd")
+    return args
 
 
 def positive_int(text: str) -> int:
@@ -276,6 +348,14 @@ def positive_int(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def pixels(text: str) -> int:
+    """Read a whole number from 0 to 27."""
+    value = int(text)
+    if not 0 <= value < 28:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 27, got {value}")
     return value
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import agrad as ag
-from agrad.models import DeepNetwork, LinearNetwork
+from agrad.models import ConvNetwork, DeepNetwork, LinearNetwork
 from agrad.random import Generator
 
 # How to make each, and the shapes of its parameters
@@ -131,3 +131,35 @@ def test_its_repr_shows_the_layers():
         "  )\n"
         ")"
     )
+
+
+# The network that convolves ----------------------------------------------------------------------
+
+
+def test_a_network_that_convolves_gives_what_its_layers_give_one_after_the_other():
+    net = ConvNetwork((2, 9, 8), 5, channels=(3, 4), generator=Generator(0))
+    x = ag.random.Generator(1).normal(0, 1, (6, 2, 9, 8), dtype=ag.float32)
+    expected = x
+    for convolution, normalization in zip(net.convolutions, net.normalizations, strict=True):
+        shown = ag.nn.functional.max_pool2d(convolution(expected), 2)
+        batch_mean = shown.mean(axis=(0, 2, 3), keepdims=True)
+        deviation = ag.sqrt(ag.var(shown, axis=(0, 2, 3), keepdims=True) + normalization.eps)
+        expected = ag.maximum((shown - batch_mean) / deviation, 0)
+    assert expected.shape == (6, 4, 2, 2)
+    expected = net.last(expected.reshape(6, 16)).detach().numpy()
+    np.testing.assert_allclose(net(x).detach().numpy(), expected, rtol=1e-4, atol=1e-5)
+    net.eval()
+    both = [net(each).detach().numpy() for each in (x, x.reshape(6, -1))]
+    np.testing.assert_array_equal(*both)
+    one = net(x[0]).detach().numpy()
+    assert one.shape == (5,)
+    np.testing.assert_allclose(one, both[0][0], rtol=1e-5, atol=1e-6)
+
+
+def test_images_of_another_size_and_ones_too_small_are_refused_by_it():
+    net = ConvNetwork((1, 28, 28), 10)
+    for shape in ((3, 28, 28), (5, 1, 28, 27), (783,)):
+        with pytest.raises(ValueError, match=r"images of shape \(1, 28, 28\), or vectors of 784"):
+            net(ag.zeros(shape, dtype=ag.float32))
+    with pytest.raises(ValueError, match="an image of 7x28 can't be halved 3 times"):
+        ConvNetwork((1, 7, 28), 10)

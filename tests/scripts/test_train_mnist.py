@@ -157,6 +157,42 @@ def test_a_gpu_gives_the_cpus_figures(model, script, small):
     assert there.test_accuracy == here.test_accuracy
 
 
+@pytest.mark.parametrize("options", ["", "--no-compile --optimizer sgd --lr 0.05 --momentum 0.9"])
+def test_a_network_that_convolves_learns(options, script, small):
+    run = script.main(f"--model cnn --epochs 3 --batch-size 20 {options}".split())
+    first, *_, last = run.epochs
+    assert last.mean_loss < first.mean_loss
+    assert run.test_accuracy > 0.8
+
+
+def test_a_recorded_run_is_the_same_run(script, small):
+    options = ["--model", "cnn", "--epochs", "2", "--batch-size", "20", "--dtype", "float64"]
+    eager, recorded = (script.main([*options, each]) for each in ("--no-compile", "--compile"))
+    for one, other in zip(eager.epochs, recorded.epochs, strict=True):
+        assert one.mean_loss == pytest.approx(other.mean_loss)
+    assert eager.test_accuracy == recorded.test_accuracy
+
+
+@pytest.mark.parametrize("shape", [(500, 784), (784,)])
+def test_images_are_shifted_each_by_its_own_and_filled_up_with_zeros(shape, script):
+    images = np.random.default_rng(0).random(shape, dtype=np.float32)
+    moved = script.shifted(Tensor(images), 2, ag.random.Generator(0))
+    assert moved.shape == shape
+    assert moved.dtype == ag.float32
+    padded = np.pad(images.reshape(-1, 28, 28), ((0, 0), (2, 2), (2, 2)))
+    seen = set()
+    for image, out in zip(padded, moved.numpy().reshape(-1, 28, 28), strict=True):
+        found = [
+            (i, j)
+            for i in range(5)
+            for j in range(5)
+            if np.array_equal(image[i : i + 28, j : j + 28], out)
+        ]
+        assert len(found) == 1
+        seen.update(found)
+    assert len(seen) == (25 if len(shape) == 2 else 1)
+
+
 # The command line --------------------------------------------------------------------------------
 
 
@@ -168,6 +204,14 @@ def test_a_gpu_gives_the_cpus_figures(model, script, small):
         ("--hidden 20", [(20, 784), (20,), (10, 20), (10,)]),
         ("--layers 3 --hidden 5", [(5, 784), (5,), (5, 5), (5,), (10, 5), (10,)]),
         ("--layers 1", [(10, 784), (10,)]),
+        (
+            "--model cnn",
+            [
+                *[(16, 1, 3, 3), (32, 16, 3, 3), (64, 32, 3, 3)],
+                *[(16,), (16,), (32,), (32,), (64,), (64,)],
+                *[(10, 576), (10,)],
+            ],
+        ),
     ],
 )
 def test_the_options_choose_the_network(options, shapes, script):
@@ -182,6 +226,9 @@ def test_the_options_choose_the_network(options, shapes, script):
         ("", ag.optim.SGD, {"lr": 0.01}),
         ("--lr 0.5", ag.optim.SGD, {"lr": 0.5}),
         ("--momentum 0.9", ag.optim.MomentumSGD, {"lr": 0.01, "momentum": 0.9}),
+        ("--optimizer adam --lr 0.1", ag.optim.Adam, {"lr": 0.1}),
+        ("--model cnn", ag.optim.Adam, {"lr": 0.005}),
+        ("--model cnn --optimizer sgd --lr 0.5", ag.optim.SGD, {"lr": 0.5}),
     ],
 )
 def test_the_options_choose_the_optimizer(options, kind, settings, script):
@@ -238,6 +285,9 @@ def test_what_cant_be_done_is_said_in_one_line_before_training(options, message,
         "--dtype float16",
         "--epochs 0",
         "--batch-size -1",
+        "--shift 28",
+        "--optimizer adagrad",
+        "--momentum 0.9 --model cnn",
         "--layers 0",
         "--hidden many",
         "--lr fast",
