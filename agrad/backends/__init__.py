@@ -11,6 +11,7 @@ from typing import Any
 import array_api_compat
 
 from agrad.backends import numpy_conv as numpy_conv
+from agrad.backends import numpy_layers as numpy_layers
 from agrad.backends.generic import Array, Backend, Bound, StepPlanner, Writing, has_integers
 from agrad.backends.numpy import CPU, default_rng, is_number
 from agrad.backends.numpy_steps import NumPySteps

@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from agrad.autograd import lift
-from agrad.ops import asarray, equal, expand_dims, getitem, where
+from agrad.autograd import Primitive, lift, record
+from agrad.ops import asarray, equal, expand_dims, where
 from agrad.ops.indexing import as_indices
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
 __all__ = ["embedding"]
+
+_EMBEDDING = Primitive(
+    "embedding",
+    lambda xp, weight, numbers: xp.getitem(weight, numbers),
+    fused=True,
+    weight=lambda xp, g, weight_shape, numbers: xp.scatter_add(g, numbers, weight_shape),
+)
 
 
 def embedding(input: TensorLike, weight: TensorLike, padding_idx: int | None = None) -> Tensor:
@@ -53,7 +60,7 @@ def embedding(input: TensorLike, weight: TensorLike, padding_idx: int | None = N
     lift(rows)
     n = table.shape[0]
     table._backend.check(_check_numbers, rows._data, n)
-    found = getitem(table, rows)
+    found = record(_EMBEDDING, (table,), numbers=rows._data)
     if padding_idx is None:
         return found
     padding = padding_row(padding_idx, n, "embedding")
