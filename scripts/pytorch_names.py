@@ -93,8 +93,8 @@ def page() -> str:
         "",
         f"Which of the names that PyTorch {torch.__version__.partition('+')[0]} has for networks "
         "agrad has. The tests hold what is there to",
-        "PyTorch's values. Names of PyTorch's own machinery are left aside. This page is written by",
-        "`python scripts/pytorch_names.py`.",
+        "PyTorch's values. Names of PyTorch's own machinery are left aside. This page is written",
+        "by `python scripts/pytorch_names.py`.",
         "",
         "| PyTorch | there | missing |",
         "| --- | --- | --- |",
