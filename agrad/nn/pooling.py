@@ -16,6 +16,7 @@ from agrad.nn.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from agrad.nn.functional.windows import to_ints
 from agrad.nn.module import Module
 from agrad.tensor import Tensor
 
@@ -290,7 +291,7 @@ class AvgPool1d(_AvgPool):
     >>> layer(ag.zeros((4, 3, 8))).shape
     (4, 3, 4)
     >>> layer
-    AvgPool1d(kernel_size=2, stride=2, padding=0)
+    AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))
     """
 
     _axes = 1
@@ -303,7 +304,14 @@ class AvgPool1d(_AvgPool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        size = to_ints("AvgPool1d", "kernel_size", kernel_size, 1)
+        super().__init__(
+            size,
+            size if stride is None else to_ints("AvgPool1d", "stride", stride, 1),
+            to_ints("AvgPool1d", "padding", padding, 1, 0),
+            ceil_mode,
+            count_include_pad,
+        )
 
 
 class AvgPool2d(_AvgPool):

@@ -837,17 +837,29 @@ def interpolate(
         if mode in _LINEAR:
             x = _linear_along(x, axis, _linear_places(length, new, scale, bool(align_corners)))
         else:
-            half = 0.5 if mode == "nearest-exact" else 0.0
-            places = [
-                min(math.floor(_single((i + half) * _single(scale))), length - 1)
-                for i in range(new)
-            ]
+            places = _nearest_places(length, new, scale, mode, x.dtype.name == "float64")
             x = take(x, asarray(places, device=x.device), axis=axis)
     return x
 
 
+def _nearest_places(n: int, new: int, scale: float, mode: str, in_double: bool) -> list[int]:
+    """Return which of n elements are nearest to the new ones.
+
+    They are found as PyTorch finds them, in float32 or float64 and at last in float32: where
+    several are as near, rounding decides.
+    """
+    rounded = float if in_double else _single
+    scale = rounded(scale)
+    if mode == "nearest":
+        places = [rounded(i * scale) for i in range(new)]
+    else:
+        middles = (max(rounded(rounded((i + 0.5) * scale) - 0.5), 0.0) for i in range(new))
+        places = [rounded(middle + 0.5) for middle in middles]
+    return [min(math.floor(_single(place)), n - 1) for place in places]
+
+
 def _single(x: float) -> float:
-    """Round to float32, in which the standard of comparison finds the nearest places."""
+    """Round to float32."""
     return float(struct.unpack("f", struct.pack("f", x))[0])
 
 
