@@ -10,6 +10,7 @@ from agrad.typing import TensorLike
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
@@ -678,4 +679,52 @@ class GaussianNLLLoss(_Loss):
         """Return the loss."""
         return F.gaussian_nll_loss(
             input, target, var, full=self.full, eps=self.eps, reduction=self.reduction
+        )
+
+
+class CTCLoss(_Loss):
+    """Minus the log-probabilities of sequences of labels, over all alignments.
+
+    See `functional.ctc_loss`.
+
+    Parameters
+    ----------
+    blank : int
+        The class that stands for no label.
+    reduction : {"mean", "sum", "none"}
+        What becomes of a batch; "mean" divides each loss by its number of labels first.
+    zero_infinity : bool
+        Whether infinite losses, of sequences that are too short, become 0.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> log_p = ag.log_softmax(ag.zeros((4, 1, 3)))
+    >>> round(ag.nn.CTCLoss()(log_p, [[1, 2]], [4], [2]).item(), 4)
+    0.8432
+    """
+
+    def __init__(
+        self, blank: int = 0, reduction: Reduction = "mean", zero_infinity: bool = False
+    ) -> None:
+        self.blank = blank
+        self.reduction: Reduction = reduction
+        self.zero_infinity = zero_infinity
+
+    def forward(
+        self,
+        log_probs: Tensor,
+        targets: TensorLike,
+        input_lengths: TensorLike,
+        target_lengths: TensorLike,
+    ) -> Tensor:
+        """Return the loss."""
+        return F.ctc_loss(
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            blank=self.blank,
+            reduction=self.reduction,
+            zero_infinity=self.zero_infinity,
         )

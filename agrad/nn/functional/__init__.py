@@ -43,6 +43,7 @@ from agrad.nn.functional.convolution import (
     fold,
     unfold,
 )
+from agrad.nn.functional.ctc import ctc_loss
 from agrad.nn.functional.dropouts import (
     alpha_dropout,
     dropout,
@@ -120,6 +121,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",

@@ -77,12 +77,14 @@ Reduction = Literal["mean", "sum", "none"]
 _REDUCTIONS = ("mean", "sum", "none")
 
 
-def _check_reduction(reduction: str) -> None:
+def check_reduction(reduction: str) -> None:
+    """Raise an error if there is no such reduction."""
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(_REDUCTIONS)}; got {reduction!r}")
 
 
-def _reduce(losses: Tensor, reduction: str) -> Tensor:
+def reduce(losses: Tensor, reduction: str) -> Tensor:
+    """Return the mean of losses, their sum, or all of them."""
     if reduction == "none":
         return losses
     if reduction == "sum":
@@ -232,7 +234,7 @@ def cross_entropy(
     >>> cross_entropy(scores, [-100, 0]).item()
     0.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
     z = asarray(input)
@@ -290,7 +292,7 @@ def nll_loss(
     >>> nll_loss(Tensor([[-1.0, -2.0], [-3.0, -4.0]]), [0, 1]).item()
     2.5
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     log_p = as_floating(input)
     gold = _classes(log_p, target)
     return _class_losses("nll_loss", log_p, gold, weight, ignore_index, reduction, 0.0)
@@ -410,7 +412,7 @@ def _class_losses(
     if counts is not None:
         losses, shares = where(counts, losses, 0.0), where(counts, shares, 0.0)
     if reduction != "mean":
-        return _reduce(losses, reduction)
+        return reduce(losses, reduction)
     total = sum(shares)
     return sum(losses) / where(equal(total, 0), math.nan, total)
 
@@ -426,7 +428,7 @@ def _soft_cross_entropy(
     if weight is not None:
         weight = _class_weights("cross_entropy", z, weight, n)
         gold = gold * reshape(weight, (n,) + (1,) * (z.ndim - axis - 1))
-    return _reduce(-sum(log_softmax(z, axis=axis) * gold, axis=axis), reduction)
+    return reduce(-sum(log_softmax(z, axis=axis) * gold, axis=axis), reduction)
 
 
 # Numbers -----------------------------------------------------------------------------------------
@@ -459,9 +461,9 @@ def l1_loss(input: TensorLike, target: TensorLike, *, reduction: Reduction = "me
     >>> l1_loss(Tensor([1.0, 2.0]), Tensor([1.0, 5.0])).item()
     1.5
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x, y = _pair("l1_loss", input, target)
-    return _reduce(abs(x - y), reduction)
+    return reduce(abs(x - y), reduction)
 
 
 def mse_loss(
@@ -499,15 +501,15 @@ def mse_loss(
     >>> mse_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0])).item()
     2.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x, y = _pair("mse_loss", input, target)
     losses = square(x - y)
     if weight is None:
-        return _reduce(losses, reduction)
+        return reduce(losses, reduction)
     _, weight = _pair("mse_loss with a weight", x, weight)
     if reduction == "mean":
         return sum(losses * weight) / sum(weight)
-    return _reduce(losses * weight, reduction)
+    return reduce(losses * weight, reduction)
 
 
 def huber_loss(
@@ -549,13 +551,13 @@ def huber_loss(
     >>> huber_loss(Tensor([1.0, 10.0]), 0.0, reduction="none").tolist()
     [0.5, 9.5]
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     if not delta > 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     x, y = _pair("huber_loss", input, target)
     error = abs(x - y)
     inner = minimum(error, delta)
-    return _reduce(inner * (error - 0.5 * inner), reduction)
+    return reduce(inner * (error - 0.5 * inner), reduction)
 
 
 def smooth_l1_loss(
@@ -647,7 +649,7 @@ def poisson_nll_loss(
     >>> poisson_nll_loss(Tensor([0.0]), Tensor([3.0])).item()  # exp(0) - 3 * 0
     1.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x, y = _pair("poisson_nll_loss", input, target)
     losses = exp(x) - y * x if log_input else x - y * log(x + eps)
     if full:
@@ -655,7 +657,7 @@ def poisson_nll_loss(
         safe = where(several, y, 2.0)
         stirling = safe * log(safe) - safe + 0.5 * log(2 * math.pi * safe)
         losses = losses + where(several, stirling, 0.0)
-    return _reduce(losses, reduction)
+    return reduce(losses, reduction)
 
 
 def _check_variances(xp: Any, var: Any) -> None:
@@ -714,7 +716,7 @@ def gaussian_nll_loss(
     >>> gaussian_nll_loss(Tensor([0.0]), Tensor([2.0]), Tensor([1.0])).item()
     2.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     if not eps > 0:
         raise ValueError(f"gaussian_nll_loss: eps must be positive, got {eps}")
     x, y = _pair("gaussian_nll_loss", input, target)
@@ -729,7 +731,7 @@ def gaussian_nll_loss(
     variance._backend.check(_check_variances, variance._data)
     variance = variance + (maximum(variance, eps) - variance).detach()
     losses = 0.5 * (log(variance) + square(x - y) / variance)
-    return _reduce(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
+    return reduce(losses + 0.5 * math.log(2 * math.pi) if full else losses, reduction)
 
 
 # Probabilities -----------------------------------------------------------------------------------
@@ -807,11 +809,11 @@ def binary_cross_entropy(
     >>> losses.tolist()
     [0.6931471805599453, 100.0]
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     p, y = _pair("binary_cross_entropy", input, target)
     p._backend.check(_check_probabilities, p._data)
     losses = record(_BCE, (p, y))
-    return _reduce(losses if weight is None else losses * _weights(p, weight), reduction)
+    return reduce(losses if weight is None else losses * _weights(p, weight), reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -855,13 +857,13 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(scores, target, reduction="none").tolist()
     [0.6931471805599453, 1000.0]
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x, y = _pair("binary_cross_entropy_with_logits", input, target)
     log_p = logsigmoid(x)
     if pos_weight is not None:
         log_p = log_p * ((_weights(x, pos_weight) - 1) * y + 1)
     losses = (1 - y) * x - log_p
-    return _reduce(losses if weight is None else losses * _weights(x, weight), reduction)
+    return reduce(losses if weight is None else losses * _weights(x, weight), reduction)
 
 
 def kl_div(
@@ -904,11 +906,11 @@ def kl_div(
     0.6931471805599453
     """
     if reduction != "batchmean":
-        _check_reduction(reduction)
+        check_reduction(reduction)
     x, y = _pair("kl_div", input, target)
     losses = exp(y) * (y - x) if log_target else xlogy(y, y) - y * x
     if reduction != "batchmean":
-        return _reduce(losses, reduction)
+        return reduce(losses, reduction)
     if not x.ndim:
         raise ValueError("kl_div: there is no batch in a Tensor of no dimensions")
     return sum(losses) / (x.shape[0] or math.nan)
@@ -954,10 +956,10 @@ def hinge_embedding_loss(
     >>> hinge_embedding_loss(Tensor([0.25, 0.25]), Tensor([1, -1]), reduction="none").tolist()
     [0.25, 0.75]
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x, y = _pair("hinge_embedding_loss", input, target)
     far, near = where(not_equal(y, 1), clip(margin - x, 0), 0.0), where(not_equal(y, -1), x, 0.0)
-    return _reduce(far + near, reduction)
+    return reduce(far + near, reduction)
 
 
 def margin_ranking_loss(
@@ -998,10 +1000,10 @@ def margin_ranking_loss(
     >>> margin_ranking_loss(Tensor([3.0]), Tensor([1.0]), Tensor([-1])).item()
     2.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x1, x2 = _pair("margin_ranking_loss", input1, input2)
     x1, y = _pair("margin_ranking_loss", x1, target)
-    return _reduce(clip(margin - y * (x1 - x2), 0), reduction)
+    return reduce(clip(margin - y * (x1 - x2), 0), reduction)
 
 
 def soft_margin_loss(
@@ -1035,9 +1037,9 @@ def soft_margin_loss(
     >>> soft_margin_loss(Tensor([-1000.0]), Tensor([1])).item()
     1000.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x, y = _pair("soft_margin_loss", input, target)
-    return _reduce(negative(logsigmoid(y * x)), reduction)
+    return reduce(negative(logsigmoid(y * x)), reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -1077,9 +1079,9 @@ def multilabel_soft_margin_loss(
     >>> multilabel_soft_margin_loss(Tensor([[0.0, 0.0]]), Tensor([[1.0, 0.0]])).item()
     0.6931471805599453
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     losses = binary_cross_entropy_with_logits(input, target, weight, reduction="none")
-    return _reduce(mean(losses, axis=-1), reduction)
+    return reduce(mean(losses, axis=-1), reduction)
 
 
 def multi_margin_loss(
@@ -1126,7 +1128,7 @@ def multi_margin_loss(
     >>> multi_margin_loss(Tensor([[1.0, 3.0]]), [0]).item()  # (1 - 1 + 3) / 2
     1.5
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p!r}")
     x = as_floating(input)
@@ -1149,7 +1151,7 @@ def multi_margin_loss(
     losses = sum(where(one_hot(classes, n) == 0, terms, 0.0), axis=-1) / n
     if weight is not None:
         losses = losses * getitem(_class_weights("multi_margin_loss", x, weight, n), (classes,))
-    return _reduce(losses, reduction)
+    return reduce(losses, reduction)
 
 
 def cosine_embedding_loss(
@@ -1191,7 +1193,7 @@ def cosine_embedding_loss(
     >>> cosine_embedding_loss(x1, x2, Tensor([1])).item()
     1.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     x1, x2 = _pair("cosine_embedding_loss", input1, input2)
     y = _like(x1, target)
     if not 1 <= x1.ndim <= 2 or y.shape != x1.shape[:-1]:
@@ -1202,7 +1204,7 @@ def cosine_embedding_loss(
     squares = (sum(square(x1), axis=-1) + 1e-12) * (sum(square(x2), axis=-1) + 1e-12)
     cosine = sum(x1 * x2, axis=-1) / sqrt(squares)
     alike = where(equal(y, 1), 1 - cosine, 0.0)
-    return _reduce(alike + where(equal(y, -1), clip(cosine - margin, 0), 0.0), reduction)
+    return reduce(alike + where(equal(y, -1), clip(cosine - margin, 0), 0.0), reduction)
 
 
 def triplet_margin_loss(
@@ -1257,7 +1259,7 @@ def triplet_margin_loss(
     >>> round(triplet_margin_loss(anchor, far, anchor).item(), 4)
     6.0
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     if not margin > 0:
         raise ValueError(f"triplet_margin_loss: margin must be positive, got {margin}")
     x, near = _pair("triplet_margin_loss", anchor, positive)
@@ -1266,4 +1268,4 @@ def triplet_margin_loss(
     to_far = pairwise_distance(x, far, p, eps)
     if swap:
         to_far = minimum(to_far, pairwise_distance(near, far, p, eps))
-    return _reduce(clip(margin + to_near - to_far, 0), reduction)
+    return reduce(clip(margin + to_near - to_far, 0), reduction)
