@@ -22,6 +22,7 @@ from agrad.ops import (
     where,
 )
 from agrad.ops.data_types import as_floating
+from agrad.ops.special import ndtr
 from agrad.random import Generator, default_generator
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
@@ -726,18 +727,6 @@ def mish(input: TensorLike) -> Tensor:
     return multiply(x, tanh(softplus(x)))
 
 
-def _normal_cdf(xp: Any, x: Any) -> Any:
-    return (1 + xp.special.erf(x * math.sqrt(0.5))) * 0.5
-
-
-def _gelu_x(xp: Any, g: Any, x: Any) -> Any:
-    density = xp.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-    return g * (_normal_cdf(xp, x) + x * density)
-
-
-_GELU = Primitive("gelu", lambda xp, x: x * _normal_cdf(xp, x), x=_gelu_x)
-
-
 _GELU_SLOPE = math.sqrt(2 / math.pi)
 _GELU_CUBIC = 0.044715
 
@@ -794,7 +783,10 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
-    return record(_GELU if approximate == "none" else _GELU_TANH, (as_floating(input),))
+    x = as_floating(input)
+    if approximate == "tanh":
+        return record(_GELU_TANH, (x,))
+    return multiply(x, ndtr(x))
 
 
 def softsign(input: TensorLike) -> Tensor:
