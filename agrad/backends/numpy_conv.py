@@ -19,8 +19,8 @@ from agrad.backends.numpy import BITS, NumPyBackend, ones
 
 __all__: list[str] = []
 
-BLOCK = 1 << 20  # how many bytes of windows to copy at a time, so that they stay in the cache
-PLACES = 512  # but at least of so many windows: each time as many sums are added to as weights
+BLOCK = 1 << 18  # how many bytes to work on at a time, so that they stay in the cache
+PLACES = 192  # but at least so many windows, whatever is done for all of them at once
 SHORT = 16  # up to how many elements that are copied at a time are too few
 
 
@@ -104,22 +104,22 @@ def _add_windows(x: Array, flat: Array, w: Array, windows: Any, counts: Any) -> 
     """Add to x, in each window, the weights times what `flat` has for the window."""
     per_group = w.shape[1]
     targets = [x[(slice(None), *key)] for key in windows.keys(counts)]
-    blocks = list(_blocks(len(x), counts, per_group * len(targets) * x.itemsize))
     if per_group * windows.kernel[-1] <= SHORT:  # one product for all elements of the window
         rows = w.reshape(len(w), -1).T  # (channels, *kernel)
-        for block in blocks:
+        for block in _blocks(len(x), counts, len(rows) * x.itemsize):
             product = np.matmul(rows, flat[block.places].T)
             parts = product.reshape(per_group, len(targets), *block.shape(counts))
             for target, part in zip(targets, np.moveaxis(parts, 0, -1), strict=True):
                 target[block.key] += part
     else:
         matrices = np.ascontiguousarray(w.reshape(*w.shape[:2], -1).transpose(2, 0, 1))
-        for block in blocks:
-            shape = (*block.shape(counts), per_group)
-            buffer = np.empty((prod(shape[:-1]), per_group), x.dtype)
+        for block in _blocks(len(x), counts, (len(w) + per_group) * x.itemsize):
+            values = flat[block.places]
+            buffer = np.empty((len(values), per_group), x.dtype)
+            parts = buffer.reshape(*block.shape(counts), per_group)
             for target, matrix in zip(targets, matrices, strict=True):
-                np.matmul(flat[block.places], matrix, out=buffer)
-                target[block.key] += buffer.reshape(shape)
+                np.matmul(values, matrix, out=buffer)
+                target[block.key] += parts
 
 
 # The order in memory -----------------------------------------------------------------------------
@@ -149,7 +149,8 @@ def _grouped(w: Array, groups: int) -> Iterator[tuple[slice, slice]]:
 
 def _matrix(w: Array) -> Array:
     """Return weights (out, in, *kernel) as (*kernel x in, out)."""
-    return np.ascontiguousarray(np.moveaxis(w, 1, -1)).reshape(len(w), -1).T
+    axes = (*range(2, w.ndim), 1, 0)
+    return np.ascontiguousarray(w.transpose(axes)).reshape(-1, len(w))
 
 
 def _from_matrix(matrix: Array, shape: tuple[int, ...]) -> Array:
