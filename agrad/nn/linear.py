@@ -3,10 +3,10 @@
 import math
 
 from agrad.dtypes import get_default_dtype
+from agrad.nn import functional as F
 from agrad.nn import init
-from agrad.nn.functional import affine_transform
 from agrad.nn.module import Module
-from agrad.ops import einsum, empty, matmul, matrix_transpose
+from agrad.ops import empty
 from agrad.random import Generator
 from agrad.tensor import Parameter, Tensor
 from agrad.typing import DTypeLike
@@ -90,14 +90,7 @@ class Linear(Module):
         Tensor
             Of shape (..., out_features).
         """
-        if self.bias is not None:
-            return affine_transform(x, self.weight, self.bias)
-        if x.shape[-1:] != (self.in_features,):
-            raise ValueError(
-                f"Linear needs x of shape (..., {self.in_features}) for its weight of shape "
-                f"{self.weight.shape}; got {tuple(x.shape)}"
-            )
-        return matmul(x, matrix_transpose(self.weight))
+        return F.linear(x, self.weight, self.bias)
 
     def _settings(self) -> str:
         return (
@@ -184,14 +177,7 @@ class Bilinear(Module):
         Tensor
             Of shape (..., out_features).
         """
-        lengths = self.in1_features, self.in2_features
-        if (*x1.shape[-1:], *x2.shape[-1:]) != lengths or x1.shape[:-1] != x2.shape[:-1]:
-            raise ValueError(
-                f"Bilinear needs inputs of shapes (..., {lengths[0]}) and (..., {lengths[1]}); got "
-                f"{tuple(x1.shape)} and {tuple(x2.shape)}"
-            )
-        out = einsum("...i,oij,...j->...o", x1, self.weight, x2)
-        return out if self.bias is None else out + self.bias
+        return F.bilinear(x1, x2, self.weight, self.bias)
 
     def _settings(self) -> str:
         return (

@@ -30,7 +30,7 @@ from agrad.nn.functional.activations import (
     tanhshrink,
     threshold,
 )
-from agrad.nn.functional.affine import affine_transform
+from agrad.nn.functional.affine import affine_transform, bilinear, linear
 from agrad.nn.functional.attention import scaled_dot_product_attention
 from agrad.nn.functional.classes import one_hot
 from agrad.nn.functional.convolution import (
@@ -109,6 +109,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -145,6 +146,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "linear",
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",

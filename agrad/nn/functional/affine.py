@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 from agrad.autograd import Primitive, record
-from agrad.ops import asarray
+from agrad.ops import asarray, einsum, matmul, matrix_transpose
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
-__all__ = ["affine_transform"]
+__all__ = ["affine_transform", "bilinear", "linear"]
 
 
 def _rows(xp: Any, x: Any) -> Any:
@@ -70,3 +70,85 @@ def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
             f"(out,); got {x.shape}, {W.shape} and {b.shape}"
         )
     return record(_AFFINE_TRANSFORM, (x, W, b))
+
+
+def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """Return W x, or W x + b, for one vector or for each of a batch.
+
+    Parameters
+    ----------
+    input : Tensor
+        x, of shape (..., in).
+    weight : Tensor
+        W, of shape (out, in).
+    bias : Tensor, optional
+        b, of shape (out,).
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., out).
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import linear
+    >>> linear(Tensor([1.0, 2.0]), Tensor([[1.0, 1.0], [0.0, 3.0]])).tolist()
+    [3.0, 6.0]
+    """
+    if bias is not None:
+        return affine_transform(input, weight, bias)
+    x, W = asarray(input), asarray(weight)
+    if W.ndim != 2 or x.shape[-1:] != W.shape[1:]:
+        raise ValueError(
+            "linear needs x of shape (..., in) and W of shape (out, in); got "
+            f"{tuple(x.shape)} and {tuple(W.shape)}"
+        )
+    return matmul(x, matrix_transpose(W))
+
+
+def bilinear(
+    input1: TensorLike, input2: TensorLike, weight: TensorLike, bias: TensorLike | None = None
+) -> Tensor:
+    """Return y_k = x1ᵀ A_k x2 + b_k, for two vectors or for each two of a batch.
+
+    Parameters
+    ----------
+    input1, input2 : Tensor
+        x1 and x2, of shapes (..., in1) and (..., in2).
+    weight : Tensor
+        A, of shape (out, in1, in2).
+    bias : Tensor, optional
+        b, of shape (out,).
+
+    Returns
+    -------
+    Tensor
+        Of shape (..., out).
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import bilinear
+    >>> bilinear(Tensor([1.0, 2.0]), Tensor([3.0]), Tensor([[[1.0], [10.0]]])).tolist()
+    [63.0]
+    """
+    x1, x2, A = asarray(input1), asarray(input2), asarray(weight)
+    lengths = (*x1.shape[-1:], *x2.shape[-1:])
+    if A.ndim != 3 or lengths != A.shape[1:] or x1.shape[:-1] != x2.shape[:-1]:
+        raise ValueError(
+            "bilinear needs inputs of shapes (..., in1) and (..., in2) and a weight of shape (out, "
+            f"in1, in2); got {tuple(x1.shape)}, {tuple(x2.shape)} and {tuple(A.shape)}"
+        )
+    out = einsum("...i,oij,...j->...o", x1, A, x2)
+    return out if bias is None else out + asarray(bias)
