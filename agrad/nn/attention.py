@@ -6,6 +6,7 @@ from agrad.dtypes import get_default_dtype
 from agrad.nn import init
 from agrad.nn.functional import affine_transform
 from agrad.nn.functional.attention import additive, attend
+from agrad.nn.functional.dropouts import check_p
 from agrad.nn.linear import Linear
 from agrad.nn.module import Module
 from agrad.ops import (
@@ -75,7 +76,8 @@ class MultiheadAttention(Module):
     Raises
     ------
     ValueError
-        If E is no multiple of the number of heads, or what comes in doesn't fit.
+        If E is no multiple of the number of heads, `dropout` is no probability, or what comes in
+        doesn't fit.
 
     References
     ----------
@@ -112,6 +114,7 @@ class MultiheadAttention(Module):
                 "MultiheadAttention: embed_dim must be a multiple of num_heads, got "
                 f"{embed_dim!r} and {num_heads!r}"
             )
+        check_p("MultiheadAttention", dropout)
         self.embed_dim = embed_dim
         self.num_heads = num_heads
         self.head_dim = embed_dim // num_heads

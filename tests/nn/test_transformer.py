@@ -121,6 +121,22 @@ def test_whole_transformers_do_what_pytorchs_do(batch_first):
 
 
 @needs_torch
+def test_single_precision_is_pytorchs_to_rounding():
+    module = fill(ag.nn.TransformerEncoder(encoder(ag.nn, activation="gelu"), 2))
+    other = twin(module, torch.nn.TransformerEncoder(encoder(torch.nn, activation="gelu"), 2))
+    x = draw(20, 3, 8).astype("float32")
+    own = ag.Tensor(x, requires_grad=True)
+    theirs = torch.tensor(x, requires_grad=True)
+    out, expected = module(own), other.float()(theirs)
+    (out * out * out).sum().backward()
+    (expected * expected * expected).sum().backward()
+    assert out.dtype == own.grad.dtype == ag.float32
+    for got, wanted in ((out.detach(), expected.detach()), (own.grad, theirs.grad)):
+        scale = abs(wanted.numpy()).max()
+        np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-5 * scale)
+
+
+@needs_torch
 def test_the_causal_mask_is_pytorchs():
     own = ag.nn.Transformer.generate_square_subsequent_mask(4, dtype="float32")
     theirs = torch.nn.Transformer.generate_square_subsequent_mask(4)
