@@ -64,6 +64,8 @@ class Muon(FormulaOptimizer):
     (2, 2)
     """
 
+    _is_elementwise = False
+
     def __init__(
         self,
         params: Params,

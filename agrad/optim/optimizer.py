@@ -233,7 +233,10 @@ class Optimizer(Writer):
         """
         for group in self.param_groups:
             for p in group["params"]:
-                p._grad = None if set_to_none or p._grad is None else zeros_like(p.detach())
+                if set_to_none:
+                    p._grad = None
+                elif p._grad is not None:
+                    p._grad = zeros_like(p.detach())
 
     # What is saved -------------------------------------------------------------------------------
 
@@ -336,6 +339,11 @@ def _copied(value: Any) -> Any:
     return [_copied(each) for each in value] if isinstance(value, list) else value
 
 
+# From how many elements on a parameter is changed part by part, and how many these have
+_LARGE = 1 << 17
+_BLOCK = 1 << 13
+
+
 class FormulaOptimizer(Optimizer):
     """An optimizer that is a formula over raw arrays: θ ← θ - ε d, with a direction d for each θ.
 
@@ -344,6 +352,9 @@ class FormulaOptimizer(Optimizer):
     """
 
     _takes_complex = False
+
+    #: Whether each element goes its own way
+    _is_elementwise: ClassVar[bool] = True
 
     def _check_group(self, group: dict[str, Any]) -> None:
         super()._check_group(group)
@@ -374,22 +385,19 @@ class FormulaOptimizer(Optimizer):
         params: list[Parameter],
         gradients: list[Array],
     ) -> None:
-        directions = [
-            backend.call(self._go, p, g, group) for p, g in zip(params, gradients, strict=True)
-        ]
-        new = backend.axpy_all(-self._rate(group), directions, [p._data for p in params])
-        for p, array in zip(params, new, strict=True):
+        left, directions = [], []
+        for p, g in zip(params, gradients, strict=True):
+            values = backend.call(self._remembered, p, group)
+            if not backend.call(self._go_in_blocks, p, g, values, group):
+                left.append(p)
+                directions.append(backend.call(self._go, p, g, values, group))
+        new = backend.axpy_all(-self._rate(group), directions, [p._data for p in left])
+        for p, array in zip(left, new, strict=True):
             p._data = array
 
-    def _go(self, xp: Backend, p: Parameter, g: Any, group: dict[str, Any]) -> Array:
-        """Return the direction in which a parameter goes, and remember what is to be remembered."""
-        data, g = p._data, xp.normalize(g)
-        if group.get("maximize"):
-            g = -g
-        decay, decoupled = group.get("weight_decay", 0), self._is_decoupled(group)
-        if not decoupled and decay:
-            g = g + decay * data
-        state = self.state[p]
+    def _remembered(self, xp: Backend, p: Parameter, group: dict[str, Any]) -> dict[str, Any]:
+        """Return what is remembered of a parameter as raw arrays and numbers."""
+        data, state = p._data, self.state[p]
         if not state:
             for name, value in self._initial(xp, data, group).items():
                 state[name] = value if type(value) in (int, float) else wrap(value, xp)
@@ -401,11 +409,59 @@ class FormulaOptimizer(Optimizer):
                 values[name] = value._data
             else:
                 values[name] = value
-        d = self._direction(xp, g, data, values, group)
+        return values
+
+    def _go(
+        self, xp: Backend, p: Parameter, g: Any, values: dict[str, Any], group: dict[str, Any]
+    ) -> Array:
+        """Return the direction in which a parameter goes, and remember what is to be remembered."""
+        d = self._formula(xp, xp.normalize(g), p._data, values, group)
+        state = self.state[p]
         for name, value in values.items():
             tensor = state[name]
             if isinstance(tensor, Tensor):
                 tensor._data = xp.normalize(value)
             else:
                 state[name] = value
-        return d + decay * data if decoupled and decay else d
+        return d
+
+    def _go_in_blocks(
+        self, xp: Backend, p: Parameter, g: Any, values: dict[str, Any], group: dict[str, Any]
+    ) -> bool:
+        """Change a large parameter part by part, so that what is on the way stays in the cache.
+
+        Where it can't be, or needn't, return False.
+        """
+        size, data = math.prod(p._data.shape), p._data
+        writes = xp.reads_values and self._is_elementwise and xp.memory(data) is not None
+        if size < _LARGE or not writes:
+            return False
+        state = self.state[p]
+        arrays = {name: x for name, x in values.items() if isinstance(state[name], Tensor)}
+        try:  # views, for they are written to
+            parts = {name: xp.reshape(x, (size,), copy=False) for name, x in arrays.items()}
+            theta = xp.reshape(data, (size,), copy=False)
+        except ValueError:
+            return False
+        gradient = xp.reshape(xp.normalize(g), (size,))
+        for start in range(0, size, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            block, new = theta[part], {**values, **{name: x[part] for name, x in parts.items()}}
+            d = self._formula(xp, gradient[part], block, new, group)
+            for name, x in parts.items():
+                xp.assign(x, part, new[name])
+            xp.axpy(-self._rate(group), d, block)
+        state.update({name: x for name, x in new.items() if name not in arrays})
+        return True
+
+    def _formula(
+        self, xp: Backend, g: Array, p: Array, values: dict[str, Any], group: dict[str, Any]
+    ) -> Array:
+        """Return the direction, with what all kinds of optimizers have in common."""
+        if group.get("maximize"):
+            g = -g
+        decay, is_decoupled = group.get("weight_decay", 0), self._is_decoupled(group)
+        if decay and not is_decoupled:
+            g = g + decay * p
+        d = self._direction(xp, g, p, values, group)
+        return d + decay * p if decay and is_decoupled else d

@@ -302,6 +302,42 @@ def other_numbers(group, i):
         group["weight_decay"] = 0.01 * (i + 1)
 
 
+LAYOUTS = {
+    "rows": lambda x: x,
+    "columns": np.asfortranarray,
+    "every other": lambda x: np.repeat(x, 2, axis=0)[::2],
+}
+
+
+def run_part_by_part(name, put, monkeypatch):
+    """Return the weights after some steps, at once and part by part."""
+    results = []
+    for large in (1000, 2):
+        monkeypatch.setattr(optim.optimizer, "_LARGE", large)
+        monkeypatch.setattr(optim.optimizer, "_BLOCK", 4)
+        w = ag.Parameter(put(START[0]))
+        w.data = put(START[0].copy())  # as it lies in memory
+        optimizer = make(name, [w])
+        for step in range(3):
+            w.grad = ag.Tensor(put(NOISE[step][0]))
+            optimizer.step()
+        results.append(w.tolist())
+    return results
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", REPRESENTATIVE)
+def test_large_parameters_change_part_by_part_as_at_once(name, layout, monkeypatch):
+    whole, parts = run_part_by_part(name, LAYOUTS[layout], monkeypatch)
+    np.testing.assert_allclose(parts, whole, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["Adam", "RMSprop with all"])
+def test_each_library_changes_large_parameters_alike(name, monkeypatch, other_backend):
+    whole, parts = run_part_by_part(name, other_backend.array, monkeypatch)
+    np.testing.assert_allclose(parts, whole, rtol=1e-14, atol=1e-15)
+
+
 @pytest.fixture
 def few_objects():
     """A recording looks through all objects that there are; those of other libraries can wait."""
