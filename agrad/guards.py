@@ -39,6 +39,8 @@ _LARGEST = 10_000  # of a list or dict, so that a data set isn't looked through 
 
 def _is_foreign(file: str) -> bool:
     """Return whether code is agrad's own, an array library's or the standard library's."""
+    if file.startswith(_HOME):
+        return True
     in_stdlib = file.startswith(_STDLIB) and not file.startswith(_SITE)
     return in_stdlib or file.startswith((_HOME, "<frozen", *library_folders()))
 

@@ -240,7 +240,14 @@ def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
     if x.ndim == 2 and len(x) <= FEW_ROWS:
         out = np.dot(W, x.T)
         return _plus_in_place(out, b[:, None]).T
-    return _plus_in_place(np.dot(x, W.T), b)
+    return _plus_in_place(_dot(x, W.T), b)
+
+
+def _dot(x: Array, matrix: Array) -> Array:
+    """Return x @ matrix; of stacks, np.dot would multiply row by row, without BLAS."""
+    if x.ndim <= 2:
+        return np.dot(x, matrix)
+    return np.dot(_rows(x), matrix).reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def _plus_in_place(x: Array, b: Array) -> Array:
@@ -253,7 +260,7 @@ def _plus_in_place(x: Array, b: Array) -> Array:
 def _affine_transform_x(xp: Backend, g: Array, W: Array) -> Array:
     if g.ndim == 2 and len(g) <= FEW_ROWS:
         return np.dot(W.T, g.T).T
-    return np.dot(g, W)
+    return _dot(g, W)
 
 
 def _affine_transform_W(xp: Backend, g: Array, x: Array) -> Array:
