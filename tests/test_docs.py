@@ -36,9 +36,14 @@ REFERENCE = {
     "linalg": ag.linalg.__all__,
     "models": ag.models.__all__,
     "nn": [name for name in ag.nn.__all__ if isinstance(getattr(ag.nn, name), type)],
-    "optim": ag.optim.__all__,
+    "optim": [
+        *ag.optim.__all__,
+        *ag.optim.lr_scheduler.__all__,
+        *ag.optim.swa_utils.__all__,
+    ],
     "random": ag.random.__all__,
     "special": ag.special.__all__,
+    "utils": ag.nn.utils.__all__,
 }
 
 
