@@ -307,6 +307,7 @@ class Routine:
     def _line(self, wish: str, function: Any, args: Any, kwargs: Any, target: str = "") -> None:
         if function in _SYMBOLS and len(args) == 2 and not kwargs:
             left, right = map(self.text, args)
+            left = f"({left})" if left.startswith("-") else left  # -2 ** x is -(2 ** x)
             self.lines.append(f"{target}{left} {_SYMBOLS[function]} {right}")
             return
         if function is operator.neg:

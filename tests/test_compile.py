@@ -176,6 +176,12 @@ def test_a_number_on_the_left_of_a_tensor_may_differ_too():
     assert step.program().count("def step") == 1
 
 
+def test_a_negative_number_to_the_power_of_another_stays_what_it_is():
+    step = ag.compile(lambda x, n: x * (-2.0) ** n)
+    powers = [step(ag.Tensor([1.0]), n).item() for n in (2.0, 2.0, 2.0, 4.0, 3.0)]
+    assert powers == [4.0, 4.0, 4.0, 16.0, -8.0]
+
+
 def test_numbers_in_groups_of_parameters_and_in_tuples_may_differ():
     class Own(ag.optim.Optimizer):
         def __init__(self, params):
