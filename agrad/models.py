@@ -169,7 +169,7 @@ class ConvNetwork(Module):
         self,
         image_shape: tuple[int, int, int],
         dim_output: int,
-        channels: Sequence[int] = (16, 32, 64),
+        channels: Sequence[int] = (32, 64, 64),
         *,
         dtype: DTypeLike = None,
         device: str | None = None,

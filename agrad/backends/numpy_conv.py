@@ -89,7 +89,7 @@ def _conv_input(
     x = np.zeros((len(y), *padded, channels), dtype)
     if w.shape[1] == 1 < groups:
         _depthwise_input(y, _by_element(w, groups), windows, x)
-    elif _is_pointwise(windows) and padded == list(counts):
+    elif _is_pointwise(windows):
         for ins, outs in _grouped(w, groups):
             np.matmul(flat[:, outs], _matrix(w[outs]).T, out=x.reshape(-1, channels)[:, ins])
     else:

@@ -64,12 +64,12 @@ LAYERS = [
     Layer(1, 32, 28, first=True),
     Layer(32, 64, 26),
     Layer(32, 64, 13),
-    Layer(1, 16, 28, padding=1, first=True),
-    Layer(16, 32, 14, padding=1),
-    Layer(32, 64, 7, padding=1),
+    Layer(1, 32, 28, padding=1, first=True),
+    Layer(32, 64, 14, padding=1),
+    Layer(64, 64, 7, padding=1),
     Layer(64, 64, 14, padding=1),
-    Layer(16, 0, 28, kernel=2),
-    Layer(32, 0, 14, kernel=2),
+    Layer(32, 0, 28, kernel=2),
+    Layer(64, 0, 14, kernel=2),
 ]
 
 
@@ -168,7 +168,7 @@ def step_of_pytorch(batch: int) -> Callable[[], Timed]:
 
     torch.set_num_threads(CORES)
     layers: list[nn.Module] = []
-    for into, out in ((1, 16), (16, 32), (32, 64)):
+    for into, out in ((1, 32), (32, 64), (64, 64)):
         layers.append(nn.Conv2d(into, out, 3, padding=1, bias=False))
         layers += [nn.MaxPool2d(2), nn.BatchNorm2d(out), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(576, 10))

@@ -230,6 +230,7 @@ def test_a_recorded_step_gives_the_same(name):
 UNFOLD = {
     "plain": ((5, 6), {"kernel_size": 2}),
     "one beside the other": ((6, 4), {"kernel_size": (3, 2), "stride": (3, 2)}),
+    "padding": ((6, 4), {"kernel_size": 2, "padding": 1, "stride": 2}),
     "all settings": (
         (8, 6),
         {"kernel_size": (3, 2), "dilation": (1, 2), "padding": (1, 0), "stride": 2},

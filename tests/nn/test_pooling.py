@@ -28,6 +28,12 @@ MAX = {
     "a window of one element": ("max_pool2d", (2, 3, 4, 3), {"kernel_size": 1}),
     "what is left over": ("max_pool2d", (2, 3, 9, 7), {"kernel_size": (2, 3)}),
     "ceil_mode": ("max_pool2d", (2, 3, 9, 7), {"kernel_size": 2, "ceil_mode": True}),
+    "padding": ("max_pool2d", (2, 3, 8, 6), {"kernel_size": 2, "padding": 1}),
+    "a window that would begin after the end": (
+        "max_pool2d",
+        (2, 3, 5, 5),
+        {"kernel_size": 2, "stride": 3, "padding": 1, "ceil_mode": True},
+    ),
     "apart": ("max_pool2d", (2, 3, 9, 7), {"kernel_size": 2, "stride": 3}),
     "overlapping": ("max_pool2d", (2, 3, 9, 8), {"kernel_size": 3, "stride": 2, "padding": 1}),
     "all settings": (
@@ -49,6 +55,7 @@ AVG = {
     "plain": ("avg_pool2d", (2, 3, 8, 6), {"kernel_size": 2}),
     "without a batch": ("avg_pool2d", (3, 8, 6), {"kernel_size": 2}),
     "overlapping": ("avg_pool2d", (2, 3, 9, 7), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    "padding": ("avg_pool2d", (2, 3, 8, 6), {"kernel_size": 2, "padding": 1}),
     "ceil_mode": ("avg_pool2d", (2, 3, 8, 7), OVER_THE_END),
     "padding doesn't count": (
         "avg_pool2d",

@@ -24,13 +24,17 @@ def script(monkeypatch):
 
 
 def test_it_times_layers_and_steps(script, capsys):
-    options = ["--batch", "2", "--seconds", "0.01"]
-    script.main(options)
+    script.main(["--batch", "2", "--seconds", "0.01"])
     out = capsys.readouterr().out
     assert "batch 2" in out
-    for each in ("32 -> 64, 3x3 on 13x13", "max pool of 32", "agrad recorded", "PyTorch"):
+    for each in ("32 -> 64, 3x3 on 13x13", "max pool of 64", "agrad recorded", "PyTorch"):
         assert each in out
-    script.main([*options, "--json"])
+
+
+def test_it_prints_json(script, capsys, monkeypatch):
+    for name in ("step_of_agrad", "step_of_pytorch"):
+        monkeypatch.setattr(script, name, lambda *args, **options: lambda: (0.001, 0.0))
+    script.main(["--batch", "2", "--seconds", "0.01", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert len(found["layers"]) == 2
     assert set(found["step"]) == {"agrad", "agrad recorded", "PyTorch"}
