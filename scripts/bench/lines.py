@@ -11,7 +11,9 @@ import argparse
 import ast
 import os
 import statistics
+import sys
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # libraries read it when they load
@@ -20,6 +22,9 @@ import numpy as np
 from arguments import positive_int
 from contestants import Problem, recorded_step
 from machine import pin
+
+sys.path.append(str(Path(__file__).parents[1]))
+from tables import markdown_table
 
 SHOWN = 0.02  # of the whole: lines that take less are summed up
 
@@ -90,7 +95,8 @@ def time_lines(batch: int, repeats: int) -> list[Line]:
     body = ast.parse(source).body[0].body[:-1]  # type: ignore[attr-defined]
     names = dict(run.__globals__)
     names["_now"] = time.perf_counter
-    names["_times"] = times = [[] for _ in body]
+    times: list[list[float]] = [[] for _ in body]
+    names["_times"] = times
     timed: list[ast.stmt] = []
     for i, node in enumerate(body):
         before, after = "_start = _now()", f"_times[{i}].append(_now() - _start)"
@@ -112,25 +118,24 @@ def time_lines(batch: int, repeats: int) -> list[Line]:
 def table(lines: list[Line], speeds: Speeds) -> str:
     """Return the lines that take longest, and the sum of the others."""
     total = sum(line.microseconds for line in lines)
-    rows = ["| line | µs | floor, µs | KB | thousand operations |", "| --- | --- | --- | --- | --- |"]
+    header = ["line", "µs", "floor, µs", "KB", "thousand operations"]
     others = [line for line in lines if line.microseconds < SHOWN * total]
     shown = [line for line in lines if line not in others]
-    rows += [row(f"`{line.source}`", [line], speeds) for line in shown]
+    rows = [row(f"`{line.source}`", [line], speeds) for line in shown]
     rows.append(row(f"{len(others)} other lines", others, speeds))
     rows.append(row("**all**", lines, speeds))
-    return "\n".join(rows)
+    return markdown_table(header, rows)
 
 
-def row(name: str, lines: list[Line], speeds: Speeds) -> str:
+def row(name: str, lines: list[Line], speeds: Speeds) -> list[str]:
     """Return a row of the table."""
-    cells = [
+    return [
         name,
         f"{sum(line.microseconds for line in lines):.1f}",
         f"{sum(map(speeds.floor, lines)):.1f}",
         f"{sum(line.bytes for line in lines) / 1e3:.0f}",
         f"{sum(line.flops for line in lines) / 1e3:.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def main(argv: list[str] | None = None) -> None:
