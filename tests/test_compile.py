@@ -57,6 +57,24 @@ def test_a_recorded_step_gives_the_values_of_the_step_itself(optimizer):
         np.testing.assert_allclose(recorded, own, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize("pick", [slice(None), 0], ids=["a batch", "one example"])
+def test_a_recorded_step_takes_classes_that_are_arrays_of_numpy(loss, pick):
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        model = network()
+
+        @make
+        def step(x, y, model=model):
+            value = getattr(ag.nn.functional, loss)(ag.log_softmax(model(x)), y)
+            value.backward()
+            return value
+
+        xs = [(x.numpy()[pick], y.numpy()[pick]) for x, y in batches()]
+        runs.append([step(x, y).item() for x, y in xs])
+    np.testing.assert_allclose(*runs, rtol=1e-6)
+
+
 @pytest.mark.parametrize("device", ["torch:cpu", "jax", "array_api_strict:CPU_DEVICE"])
 def test_a_recorded_step_runs_on_every_library(device):
     pytest.importorskip(device.partition(":")[0])

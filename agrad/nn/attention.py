@@ -114,7 +114,7 @@ class MultiheadAttention(Module):
                 "MultiheadAttention: embed_dim must be a multiple of num_heads, got "
                 f"{embed_dim!r} and {num_heads!r}"
             )
-        check_p("MultiheadAttention", dropout)
+        check_p("MultiheadAttention", dropout, "dropout")
         self.embed_dim = embed_dim
         self.num_heads = num_heads
         self.head_dim = embed_dim // num_heads

@@ -209,7 +209,7 @@ class _Layers(_Kind):
         generator: Generator | None,
     ) -> None:
         self._check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        check_p(type(self).__name__, dropout)
+        check_p(type(self).__name__, dropout, "dropout")
         if not 0 <= proj_size < hidden_size:
             raise ValueError(
                 f"{type(self).__name__}: proj_size must be from 0 to less than hidden_size = "

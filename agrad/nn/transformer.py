@@ -291,8 +291,10 @@ class TransformerDecoderLayer(_Layer):
         return x
 
 
-def _copies(layer: Module, n: int) -> ModuleList:
+def _copies(who: str, layer: Module, n: int) -> ModuleList:
     """Return copies of a layer, with the same weights; a generator of random numbers stays one."""
+    if not isinstance(layer, Module):
+        raise TypeError(f"{who} needs a layer, a Module, to copy; got {layer!r}")
     generators = [getattr(module, "generator", None) for module in layer.modules()]
     shared = {id(each): each for each in generators if each is not None}
     return ModuleList([deepcopy(layer, dict(shared)) for _ in range(n)])
@@ -324,7 +326,7 @@ class TransformerEncoder(Module):
     """
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        self.layers = _copies(encoder_layer, num_layers)
+        self.layers = _copies("TransformerEncoder", encoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 
@@ -380,7 +382,7 @@ class TransformerDecoder(Module):
     """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        self.layers = _copies(decoder_layer, num_layers)
+        self.layers = _copies("TransformerDecoder", decoder_layer, num_layers)
         self.num_layers = num_layers
         self.norm = norm
 

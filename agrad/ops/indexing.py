@@ -186,7 +186,7 @@ def take(x: TensorLike, indices: TensorLike, /, *, axis: int | None = None) -> "
     return record(_TAKE, (x, as_indices(indices, x)), axis=axis)
 
 
-def as_indices(indices: TensorLike, x: "Tensor") -> "Tensor":
+def as_indices(indices: TensorLike, x: "Tensor", who: str = "") -> "Tensor":
     """Return indices as a Tensor on the device of `x`: lists go there, Tensors must be there."""
     if isinstance(indices, (int, list, tuple)):
         dtype = None if indices or indices == 0 else "int64"  # an empty list would be of floats
@@ -194,7 +194,7 @@ def as_indices(indices: TensorLike, x: "Tensor") -> "Tensor":
     else:
         found = asarray(indices)
     if not found.dtype.is_integer:
-        raise TypeError(f"indices must be integers, got {found.dtype!r}")
+        raise TypeError(f"{who}indices must be integers, got {found.dtype!r}")
     if found._backend is not x._backend:
         raise RuntimeError(
             f"the Tensor is on {x.device!r} and its indices on {found.device!r}; "

@@ -7,6 +7,7 @@ each epoch, or after each of the optimizer's steps, outside of recorded steps.
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from types import FunctionType
 from typing import Any, Literal
 
@@ -119,10 +120,13 @@ class LRScheduler:
         So what several schedules do, or users, adds up.
         """
         before, now = self.factor(self.last_epoch - 1), self.factor(self.last_epoch)
-        rates = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+        groups = self.optimizer.param_groups
         if now == before:
-            return [group["lr"] for group, _ in rates]
-        return [group["lr"] * (now / before) if before else base * now for group, base in rates]
+            return [group["lr"] for group in groups]
+        if before:
+            return [group["lr"] * (now / before) for group in groups]
+        later = [group["lr"] for group in groups[len(self.base_lrs) :]]
+        return [base * now for base in self.base_lrs + later]
 
     def get_last_lr(self) -> list[float]:
         """Return the learning rates that it has set last, one for each group."""
@@ -208,6 +212,12 @@ def _check_positive(schedule: LRScheduler, name: str, value: Any) -> None:
         )
 
 
+def _number(schedule: LRScheduler, name: str, value: Any) -> Any:
+    if not isinstance(value, Real):
+        raise TypeError(f"{type(schedule).__name__}: {name} must be a number, got {value!r}")
+    return value
+
+
 # By functions -------------------------------------------------------------------------------------
 
 
@@ -257,7 +267,8 @@ class LambdaLR(LRScheduler):
         self._set(self.get_lr())
 
     def get_lr(self) -> list[float]:
-        pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
+        functions = self._for_groups("lr_lambda", self.lr_lambdas)
+        pairs = zip(self.base_lrs, functions, strict=True)
         return [base * function(self.last_epoch) for base, function in pairs]
 
 
@@ -289,7 +300,8 @@ class MultiplicativeLR(LambdaLR):
         self._set([group["lr"] for group in self.optimizer.param_groups])
 
     def get_lr(self) -> list[float]:
-        pairs = zip(self.optimizer.param_groups, self.lr_lambdas, strict=True)
+        functions = self._for_groups("lr_lambda", self.lr_lambdas)
+        pairs = zip(self.optimizer.param_groups, functions, strict=True)
         return [group["lr"] * function(self.last_epoch) for group, function in pairs]
 
 
@@ -326,7 +338,7 @@ class StepLR(LRScheduler):
     ) -> None:
         _check_positive(self, "step_size", step_size)
         self.step_size = step_size
-        self.gamma = gamma
+        self.gamma = _number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, epoch: int) -> float:
@@ -365,8 +377,10 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones = sorted(milestones)
-        self.gamma = gamma
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"MultiStepLR: milestones must be a list of epochs, got {milestones!r}")
+        self.milestones = sorted(_number(self, "each of milestones", each) for each in milestones)
+        self.gamma = _number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, epoch: int) -> float:
@@ -492,7 +506,7 @@ class ExponentialLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
+        self.gamma = _number(self, "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, epoch: int) -> float:
@@ -997,7 +1011,8 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self.cooldown = cooldown
-        self.min_lrs = self._for_groups("min_lr", min_lr)
+        self._for_groups("min_lr", min_lr)
+        self.min_lr = min_lr
         self.eps = eps
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = 0
@@ -1034,7 +1049,7 @@ class ReduceLROnPlateau(LRScheduler):
         if self.num_bad_epochs > self.patience:
             self.cooldown_counter = self.cooldown
             self.num_bad_epochs = 0
-            pairs = zip(rates, self.min_lrs, strict=True)
+            pairs = zip(rates, self._for_groups("min_lr", self.min_lr), strict=True)
             lower = [max(rate * self.reduction, least) for rate, least in pairs]
             rates = [
                 new if old - new > self.eps else old for old, new in zip(rates, lower, strict=True)

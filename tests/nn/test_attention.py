@@ -260,5 +260,5 @@ def test_what_doesnt_fit_the_module_is_named(options, message):
 def test_settings_that_dont_fit_are_named():
     with pytest.raises(ValueError, match="embed_dim must be a multiple of num_heads, got 8 and 3"):
         ag.nn.MultiheadAttention(8, 3)
-    with pytest.raises(ValueError, match="MultiheadAttention: p must be a probability"):
+    with pytest.raises(ValueError, match="MultiheadAttention: dropout must be a probability"):
         ag.nn.MultiheadAttention(8, 2, dropout=1.5)

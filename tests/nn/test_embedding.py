@@ -81,7 +81,7 @@ def test_numbers_out_of_range_are_named_in_recorded_steps_too():
 
 
 def test_what_is_no_number_of_a_row_is_refused():
-    with pytest.raises(TypeError, match="indices must be integers"):
+    with pytest.raises(TypeError, match="embedding: indices must be integers"):
         F.embedding(ag.Tensor([1.0]), TABLE)
     with pytest.raises(ValueError, match="embedding needs a weight of shape"):
         F.embedding([1], TABLE[0])

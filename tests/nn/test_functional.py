@@ -227,7 +227,7 @@ def test_affine_transform_computes_a_gradient_for_x_only_if_it_is_wanted(shape, 
     ],
 )
 def test_affine_transform_names_shapes_that_dont_fit(x, W, b):
-    with pytest.raises(ValueError, match="affine_transform needs x of shape") as error:
+    with pytest.raises(ValueError, match="linear, or affine_transform, needs x of shape") as error:
         F.affine_transform(*(Tensor(np.ones(shape)) for shape in (x, W, b)))
     for shape in (x, W, b):
         assert str(shape) in str(error.value)

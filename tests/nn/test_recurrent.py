@@ -201,7 +201,7 @@ def test_recorded_steps_give_what_eager_ones_give(kind):
         (lambda: ag.nn.RNN(3, 4, nonlinearity="sine"), "RNN: nonlinearity must be 'tanh' or 'relu"),
         (lambda: ag.nn.RNNCell(3, 4, nonlinearity="sine"), "RNNCell: nonlinearity must be"),
         (lambda: ag.nn.LSTM(3, 4, proj_size=4), "proj_size must be from 0 to less than"),
-        (lambda: ag.nn.GRU(3, 4, dropout=2), "GRU: p must be a probability"),
+        (lambda: ag.nn.GRU(3, 4, dropout=2), "GRU: dropout must be a probability"),
         (lambda: ag.nn.GRU(3, 4)(ag.ones((5, 2, 2))), r"GRU needs an input of shape \(L, N, 3\)"),
         (
             lambda: ag.nn.GRU(3, 4, batch_first=True)(ag.ones(3)),

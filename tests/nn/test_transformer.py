@@ -175,6 +175,12 @@ def test_activations_may_be_functions_but_not_any_name():
         ag.nn.TransformerEncoderLayer(8, 2, activation="sine")
 
 
+@pytest.mark.parametrize("kind", ["TransformerEncoder", "TransformerDecoder"])
+def test_what_is_copied_must_be_a_layer_not_its_class(kind):
+    with pytest.raises(TypeError, match=f"{kind} needs a layer, a Module, to copy; got <class"):
+        getattr(ag.nn, kind)(ag.nn.TransformerEncoderLayer, 2)
+
+
 @pytest.mark.parametrize("device", ["array_api_strict:CPU_DEVICE", "torch:cpu"])
 def test_other_libraries_give_what_numpy_gives(device):
     if device.startswith("torch"):

@@ -202,6 +202,44 @@ def test_what_is_saved_goes_on_in_another_schedule_as_in_the_first(name):
         assert_same(facts(whole, schedule), facts(other, twin))
 
 
+# A group that is added later, as when layers are unfrozen, takes part from then on
+LATER = ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR"]
+
+
+@needs_torch
+@pytest.mark.parametrize("name", [*LATER, "CosineAnnealingLR"])
+def test_a_group_that_is_added_later_is_scheduled_as_in_pytorch(name):
+    optimizers = optimizer_of_ours(), optimizer_of_theirs()
+    schedules = [CASES[name](m, o) for m, o in zip((ours, theirs), optimizers, strict=True)]
+    leaves = ag.Parameter(1.0), torch.ones((), requires_grad=True)
+    for epoch in range(15):
+        for optimizer, schedule, leaf in zip(optimizers, schedules, leaves, strict=True):
+            optimizer.step()
+            schedule.step()
+            if epoch == 3:
+                optimizer.add_param_group({"params": [leaf], "lr": 0.7})
+        if epoch != 3:
+            assert_same(*(facts(o, s) for o, s in zip(optimizers, schedules, strict=True)))
+
+
+def test_a_plateau_lowers_the_rate_of_a_group_that_is_added_later():
+    optimizer = optimizer_of_ours()
+    schedule = ours.ReduceLROnPlateau(optimizer, patience=0, min_lr=0.02)
+    schedule.step(1.0)
+    optimizer.add_param_group({"params": [ag.Parameter(1.0)], "lr": 0.7})
+    schedule.step(1.0)
+    np.testing.assert_allclose(schedule.get_last_lr(), [0.02, 0.03, 0.07])
+
+
+@pytest.mark.parametrize("kind", ["LambdaLR", "MultiplicativeLR"])
+def test_a_group_that_is_added_later_has_no_function(kind):
+    optimizer = optimizer_of_ours()
+    schedule = getattr(ours, kind)(optimizer, short)
+    optimizer.add_param_group({"params": [ag.Parameter(1.0)]})
+    with pytest.raises(ValueError, match=f"{kind}: lr_lambda must be .* each of the 3; got 2"):
+        schedule.step()
+
+
 def test_a_plateau_is_saved_too():
     whole, other = optimizer_of_ours(), optimizer_of_ours()
     schedule, twin = (ours.ReduceLROnPlateau(each, patience=3) for each in (whole, other))
@@ -318,6 +356,9 @@ WRONG = {
         lambda o: ours.ChainedScheduler([ours.StepLR(o, 2), ours.StepLR(optimizer_of_ours(), 2)]),
         "for the same optimizer",
     ),
+    "a milestone alone": (lambda o: ours.MultiStepLR(o, 3), "milestones must be a list"),
+    "a text as milestone": (lambda o: ours.MultiStepLR(o, ["a"]), "milestones must be a number"),
+    "a text as rate": (lambda o: ours.ExponentialLR(o, "a"), "ExponentialLR: gamma must be a num"),
     "going on": (lambda o: ours.StepLR(o, 2, last_epoch=3), 'needs "initial_lr"'),
     "a list loaded": (lambda o: ours.StepLR(o, 2).load_state_dict([]), "takes a mapping"),
 }

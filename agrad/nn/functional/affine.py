@@ -66,8 +66,8 @@ def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
     inputs, weights, bias = x._data.shape, W._data.shape, b._data.shape
     if len(weights) != 2 or inputs[-1:] != weights[1:] or bias != weights[:1]:
         raise ValueError(
-            "affine_transform needs x of shape (..., in), W of shape (out, in) and b of shape "
-            f"(out,); got {x.shape}, {W.shape} and {b.shape}"
+            "linear, or affine_transform, needs x of shape (..., in), W of shape (out, in) and b "
+            f"of shape (out,); got {x.shape}, {W.shape} and {b.shape}"
         )
     return record(_AFFINE_TRANSFORM, (x, W, b))
 

@@ -14,9 +14,9 @@ __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d"]
 _DROPPED = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
 
 
-def check_p(who: str, p: float) -> None:
+def check_p(who: str, p: float, name: str = "p") -> None:
     if not isinstance(p, Real) or not 0 <= p <= 1:
-        raise ValueError(f"{who}: p must be a probability, from 0 to 1; got {p!r}")
+        raise ValueError(f"{who}: {name} must be a probability, from 0 to 1; got {p!r}")
 
 
 def _kept(x: Tensor, shape: Shape, p: float, generator: Generator | None) -> Tensor:

@@ -56,7 +56,7 @@ def embedding(input: TensorLike, weight: TensorLike, padding_idx: int | None = N
             "embedding needs a weight of shape (num_embeddings, embedding_dim), got "
             f"{tuple(table.shape)}"
         )
-    rows = as_indices(input, table)
+    rows = as_indices(input, table, "embedding: ")
     lift(rows)
     n = table.shape[0]
     table._backend.check(_check_numbers, rows._data, n)
