@@ -13,7 +13,7 @@ from agrad.nn.functional.normalization import (
     rms_norm,
 )
 from agrad.nn.module import Module
-from agrad.ops import ones, reshape, zeros
+from agrad.ops import asarray, ones, reshape, zeros
 from agrad.tensor import Parameter, Tensor
 from agrad.typing import DTypeLike, Shape
 
@@ -251,7 +251,13 @@ class GroupNorm(Module):
         Tensor
             Of the shape of `input`.
         """
-        return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+        x = asarray(input)
+        if x.ndim < 2 or x.shape[1] != self.num_channels:
+            raise ValueError(
+                f"GroupNorm needs an input of shape (N, {self.num_channels}, ...); got "
+                f"{tuple(x.shape)}"
+            )
+        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def _settings(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"

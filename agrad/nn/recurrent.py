@@ -284,8 +284,9 @@ class _Layers(_Kind):
         if state is None:
             return tuple(zeros(shape, dtype=x.dtype, device=x.device) for shape in shapes)
         wanted = [(shape[0], shape[2]) if single else shape for shape in shapes]
-        if [tuple(s.shape) for s in state] != wanted:
-            got = ", ".join(str(tuple(s.shape)) for s in state)
+        if isinstance(state, Tensor) or [tuple(s.shape) for s in state] != wanted:
+            given = (state,) if isinstance(state, Tensor) else state
+            got = ", ".join(str(tuple(s.shape)) for s in given)
             raise ValueError(
                 f"{type(self).__name__} needs a first state of shape "
                 f"{', '.join(map(str, wanted))}; got {got}"

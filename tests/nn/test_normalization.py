@@ -236,6 +236,10 @@ def test_a_recorded_step_knows_of_evaluation():
         (lambda: F.rms_norm(ag.ones((2, 3)), 4), "rms_norm needs an input whose last axes"),
         (lambda: F.group_norm(ag.ones((2, 3)), 2), "C a multiple of num_groups"),
         (lambda: ag.nn.GroupNorm(2, 3), "GroupNorm: num_channels must be a multiple"),
+        (
+            lambda: ag.nn.GroupNorm(2, 8, affine=False)(ag.ones((2, 6, 3))),
+            r"GroupNorm needs an input of shape \(N, 8, ...\); got \(2, 6, 3\)",
+        ),
         (lambda: F.group_norm(ag.ones((2, 4)), 2, bias=ag.ones(2)), r"needs a bias of shape \(4,"),
         (lambda: F.batch_norm(ag.ones(3), None, None), "batch_norm needs an input of shape"),
         (lambda: F.batch_norm(ag.ones((2, 3)), None, None), "needs running_mean and running_var"),

@@ -216,6 +216,10 @@ def test_recorded_steps_give_what_eager_ones_give(kind):
             lambda: ag.nn.LSTM(3, 4)(ag.ones((5, 2, 3)), (ag.ones((1, 2, 4)),)),
             r"LSTM needs a first state of shape \(1, 2, 4\), \(1, 2, 4\)",
         ),
+        (
+            lambda: ag.nn.LSTM(3, 4)(ag.ones((5, 2, 3)), ag.ones((1, 2, 4))),
+            r"LSTM needs a first state of shape \(1, 2, 4\), \(1, 2, 4\); got \(1, 2, 4\)$",
+        ),
         (lambda: ag.nn.GRUCell(3, 0), "GRUCell: hidden_size must be a positive integer"),
         (lambda: ag.nn.GRUCell(3, 4)(ag.ones((5, 2))), r"GRUCell needs an input of shape \(N, 3\)"),
         (
