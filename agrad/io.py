@@ -29,8 +29,8 @@ def save(
 
     Parameters
     ----------
-    obj : Module, or nested dicts, lists and tuples of Tensors, arrays, numbers, texts and None
-        A module stands for its state dict. A checkpoint may be
+    obj : Module, or nested dicts, lists and tuples of Modules, Tensors, numbers, texts and None
+        A module stands for its state dict, an array for a Tensor. A checkpoint may be
         ``{"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3,
         "generator": agrad.random.default_generator.state}``.
     path : str or path
@@ -42,6 +42,8 @@ def save(
     ------
     ImportError
         If the package safetensors isn't installed.
+    FileNotFoundError
+        If there is no such folder.
     TypeError
         If something is of another kind. Nothing has been written.
 
@@ -61,6 +63,8 @@ def save(
     library = _safetensors()
     if isinstance(obj, Module):
         obj = obj.state_dict()
+    if not Path(path).parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {os.fspath(Path(path).parent)!r} to save in")
     arrays: dict[str, Any] = {}
     structure = _take_apart(obj, "", arrays)
     texts = dict(metadata or {})
@@ -136,6 +140,8 @@ def _safetensors() -> Any:
 
 def _take_apart(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     """Collect the arrays by their dotted names, and return the form around them, for JSON."""
+    if isinstance(value, Module):
+        value = value.state_dict()
     if isinstance(value, Tensor) or is_array(value):
         tensor = value if isinstance(value, Tensor) else Tensor(value)
         while name in arrays:  # keys may have dots themselves

@@ -58,6 +58,17 @@ def test_tensors_whose_memory_has_gaps_or_is_turned_round_are_saved_as_they_look
     same(loaded["part"], x[:, ::2])
 
 
+def test_a_module_in_a_checkpoint_stands_for_its_weights_too(tmp_path):
+    net = network()
+    ag.save({"nets": [net, None], "epoch": 3}, tmp_path / "file")
+    found = ag.load(tmp_path / "file")
+    assert found["epoch"] == 3
+    assert found["nets"][1] is None
+    assert list(found["nets"][0]) == list(net.state_dict())
+    for name, value in net.state_dict().items():
+        same(found["nets"][0][name], value)
+
+
 def test_a_checkpoint_keeps_its_form(tmp_path):
     generator = ag.random.Generator(3)
     checkpoint = {
@@ -171,7 +182,7 @@ def test_what_cannot_be_saved_is_named_and_the_old_file_stays(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_an_error_and_nothing_is_left(tmp_path):
-    with pytest.raises(Exception, match="No such file"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere. to save in"):
         ag.save({"x": ag.ones(2)}, tmp_path / "nowhere" / "file")
     assert list(tmp_path.iterdir()) == []
 

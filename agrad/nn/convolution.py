@@ -1,6 +1,7 @@
 """Layers that convolve: a window slides over the input, with the same weights in each place."""
 
 import math
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 from agrad.dtypes import get_default_dtype
@@ -66,7 +67,7 @@ class _Convolution(Module):
             ("out_channels", out_channels),
             ("groups", groups),
         ):
-            if not isinstance(count, int) or count < 1:
+            if not isinstance(count, Integral) or count < 1:
                 raise ValueError(f"{name}: {what} must be a positive integer, got {count!r}")
         if in_channels % groups or out_channels % groups:
             raise ValueError(

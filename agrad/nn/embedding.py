@@ -1,5 +1,7 @@
 """Embeddings: a vector for each of a set of things that have numbers, such as words."""
 
+from numbers import Integral
+
 from agrad.autograd import no_grad
 from agrad.dtypes import get_default_dtype
 from agrad.nn import init
@@ -63,7 +65,7 @@ class Embedding(Module):
         generator: Generator | None = None,
     ) -> None:
         for name, size in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
-            if not isinstance(size, int) or size < 1:
+            if not isinstance(size, Integral) or size < 1:
                 raise ValueError(f"Embedding: {name} must be a positive integer, got {size!r}")
         if padding_idx is not None:
             padding_idx = padding_row(padding_idx, num_embeddings, "Embedding")

@@ -1,6 +1,7 @@
 """Linear layers."""
 
 import math
+from numbers import Integral
 
 from agrad.dtypes import get_default_dtype
 from agrad.nn import functional as F
@@ -63,7 +64,7 @@ class Linear(Module):
         generator: Generator | None = None,
     ) -> None:
         for name, length in (("in_features", in_features), ("out_features", out_features)):
-            if not isinstance(length, int) or length < 1:
+            if not isinstance(length, Integral) or length < 1:
                 raise ValueError(f"Linear: {name} must be a positive integer, got {length!r}")
         dtype = get_default_dtype() if dtype is None else dtype
         self.in_features = in_features
@@ -149,7 +150,7 @@ class Bilinear(Module):
             "out_features": out_features,
         }
         for name, length in lengths.items():
-            if not isinstance(length, int) or length < 1:
+            if not isinstance(length, Integral) or length < 1:
                 raise ValueError(f"Bilinear: {name} must be a positive integer, got {length!r}")
         dtype = get_default_dtype() if dtype is None else dtype
         self.in1_features = in1_features

@@ -1,6 +1,8 @@
 """Normalization layers."""
 
 from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
 
 from agrad.autograd import no_grad
 from agrad.dtypes import get_default_dtype
@@ -282,7 +284,8 @@ class _RunningNorm(Module):
         dtype: DTypeLike,
         device: str | None,
     ) -> None:
-        if not isinstance(num_features, int) or num_features < 1:
+        size: Any = num_features  # an int, or an integer of NumPy
+        if not isinstance(size, Integral) or size < 1:
             raise ValueError(
                 f"{type(self).__name__}: num_features must be a positive integer, got "
                 f"{num_features!r}"

@@ -1,6 +1,7 @@
 """Recurrent networks: what comes out at each place of a sequence goes in at the next."""
 
 import math
+from numbers import Integral
 from typing import Any
 
 from agrad.autograd import Primitive, record
@@ -137,7 +138,7 @@ class _Kind(Module):
 
     def _check_sizes(self, **sizes: int) -> None:
         for name, size in sizes.items():
-            if not isinstance(size, int) or size < 1:
+            if not isinstance(size, Integral) or size < 1:
                 raise ValueError(
                     f"{type(self).__name__}: {name} must be a positive integer, got {size!r}"
                 )
@@ -217,7 +218,7 @@ class _Layers(_Kind):
             )
         self.input_size = input_size
         self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.num_layers = int(num_layers)
         self.bias = bias
         self.batch_first = batch_first
         self.dropout = dropout

@@ -94,6 +94,33 @@ def test_what_is_assigned_later_is_found_and_what_is_deleted_is_not():
     assert names(module) == []
 
 
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (lambda n: nn.Linear(n, n), (2, 3)),
+        (lambda n: nn.Bilinear(n, n, n), None),
+        (lambda n: nn.Conv2d(n, n, n, stride=n, padding=n), (2, 3, 4, 4)),
+        (lambda n: nn.MaxPool2d(n), (2, 3, 4, 4)),
+        (lambda n: nn.LSTM(n, n, n), None),
+        (lambda n: nn.Embedding(n, n), None),
+        (lambda n: nn.LayerNorm(n), (2, 3)),
+        (lambda n: nn.LayerNorm((n, n)), (2, 3, 3)),
+        (lambda n: nn.BatchNorm1d(n), (2, 3)),
+    ],
+)
+def test_sizes_may_be_integers_of_numpy(build, shape):
+    ag.manual_seed(0)
+    expected = build(3)
+    ag.manual_seed(0)
+    module = build(np.prod((1, 3)))
+    assert repr(module) == repr(expected)
+    for p, q in zip(module.parameters(), expected.parameters(), strict=True):
+        np.testing.assert_array_equal(p.tolist(), q.tolist())
+    if shape is not None:
+        x = ag.ones(shape)
+        np.testing.assert_array_equal(module(x).tolist(), expected(x).tolist())
+
+
 def test_a_shared_parameter_is_found_once_and_saved_under_each_of_its_names():
     w, layer = parameter(), nn.Linear(1, 1)
     module = Holder(w=w, again=[w], first=layer, second=layer)

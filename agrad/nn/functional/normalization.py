@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from agrad.autograd import Primitive, no_grad, record
@@ -70,13 +71,14 @@ def _last_axes(who: str, x: Tensor, normalized_shape: int | Sequence[int]) -> tu
 
 
 def as_shape(who: str, normalized_shape: int | Sequence[int]) -> Shape:
-    given = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not given or not all(isinstance(n, int) and n > 0 for n in given):
+    sizes: Any = normalized_shape
+    given: tuple[Any, ...] = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+    if not given or not all(isinstance(n, Integral) and int(n) > 0 for n in given):
         raise ValueError(
             f"{who}: normalized_shape must be a positive integer or several, got "
             f"{normalized_shape!r}"
         )
-    return given
+    return tuple(int(n) for n in given)
 
 
 # Over the features of each example ---------------------------------------------------------------

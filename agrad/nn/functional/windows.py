@@ -8,6 +8,7 @@ is the rule of the other, so derivatives of any order are windows again.
 import math
 from collections.abc import Iterator, Sequence
 from itertools import product
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from agrad.autograd import Primitive, record
@@ -197,18 +198,18 @@ def fold_windows(xp: Any, y: Any, windows: Windows, size: tuple[int, ...]) -> An
 
 def to_ints(function: str, name: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
     """Return an argument that is one integer, or one for each of n axes, as n integers."""
-    values = (value,) * n if isinstance(value, int) else value
+    values = (value,) * n if isinstance(value, Integral) else value
     if isinstance(values, (list, tuple)) and len(values) == 1:
         values = tuple(values) * n
     if not isinstance(values, (list, tuple)) or len(values) != n:
         axes = f" or {n} of them" if n > 1 else ""
         raise ValueError(f"{function}: {name} must be an integer{axes}, got {value!r}")
     for each in values:
-        if not isinstance(each, int) or isinstance(each, bool):
+        if not isinstance(each, Integral) or isinstance(each, bool):
             raise TypeError(f"{function}: {name} must be an integer, got {each!r}")
         if each < least:
             raise ValueError(f"{function}: {name} must be at least {least}, got {value!r}")
-    return tuple(values)
+    return tuple(int(each) for each in values)
 
 
 def batched(function: str, x: TensorLike, n: int) -> tuple[Tensor, bool]:
