@@ -329,7 +329,7 @@ def _class_key(z: Tensor, gold: Tensor | int, may_ignore: bool = False) -> Any:
         check_range(gold, gold, shape[-1])
         return (gold,)
     if not gold.dtype.is_integer:
-        raise ValueError(f"classes must be integers, got {gold.dtype!r}")
+        raise ValueError(f"cross_entropy: classes must be integers, got {gold.dtype!r}")
     raw = gold._data
     _check_shapes(shape, raw.shape)
     if backend.reads_values and len(shape) == 1:
@@ -386,7 +386,7 @@ def _class_losses(
     if isinstance(gold, int):
         gold = asarray(gold, device=log_p.device)
     if not gold.dtype.is_integer:
-        raise ValueError(f"classes must be integers, got {gold.dtype!r}")
+        raise ValueError(f"{name}: classes must be integers, got {gold.dtype!r}")
     if gold.shape != log_p.shape[:axis] + log_p.shape[axis + 1 :]:
         raise ValueError(
             f"{name} needs scores of shape (classes,), (batch, classes) or (batch, classes, ...), "
@@ -1136,7 +1136,7 @@ def multi_margin_loss(
     if isinstance(classes, int):
         classes = asarray(classes, device=x.device)
     if not classes.dtype.is_integer:
-        raise ValueError(f"classes must be integers, got {classes.dtype!r}")
+        raise ValueError(f"multi_margin_loss: classes must be integers, got {classes.dtype!r}")
     if not 1 <= x.ndim <= 2 or classes.shape != x.shape[:-1]:
         raise ValueError(
             "multi_margin_loss needs scores of shape (classes,) or (batch, classes), and a class "
