@@ -1,4 +1,4 @@
-"""Compare agrad's names for networks with PyTorch's, and write docs/pytorch.md.
+"""Compare agrad's names for networks with PyTorch's, and write docs/pytorch_names.md.
 
     python scripts/pytorch_names.py
 
@@ -12,7 +12,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).parents[1] / "docs" / "pytorch.md"
+PAGE = Path(__file__).parents[1] / "docs" / "pytorch_names.md"
 
 # Old names, and what belongs to PyTorch's own machinery
 LEFT_ASIDE = {
@@ -85,7 +85,7 @@ def compare() -> dict[str, tuple[list[str], list[str]]]:
 
 
 def page() -> str:
-    """Return docs/pytorch.md."""
+    """Return docs/pytorch_names.md."""
     import torch
 
     parts = [

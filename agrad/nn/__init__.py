@@ -105,6 +105,7 @@ from agrad.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from agrad.tensor import Parameter
 
 __all__ = [
     "CELU",
@@ -178,6 +179,7 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
+    "Parameter",
     "ParameterDict",
     "ParameterList",
     "PoissonNLLLoss",

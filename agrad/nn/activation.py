@@ -614,7 +614,7 @@ class Softmax(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return softmax(x)."""
-        return F.softmax(x, axis=self.dim)
+        return F.softmax(x, self.dim)
 
     def _settings(self) -> str:
         return f"dim={self.dim}"
@@ -640,7 +640,7 @@ class LogSoftmax(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return log_softmax(x)."""
-        return F.log_softmax(x, axis=self.dim)
+        return F.log_softmax(x, self.dim)
 
     def _settings(self) -> str:
         return f"dim={self.dim}"
@@ -694,4 +694,4 @@ class Softmax2d(Module):
                 "Softmax2d needs x of shape (batch, channels, height, width), or without the "
                 f"batch; got {x.shape}"
             )
-        return F.softmax(x, axis=-3)
+        return F.softmax(x, -3)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from agrad import dtypes
 from agrad.nn.hooks import Hooks
@@ -11,7 +11,14 @@ from agrad.tensor import Parameter, RemovableHandle, Tensor
 # The ids of the modules that the `repr` at work has shown, each with what is in it
 _shown: ContextVar[set[int] | None] = ContextVar("_shown", default=None)
 
-__all__ = ["Module"]
+__all__ = ["IncompatibleKeys", "Module"]
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` found to be missing and left over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Module:
@@ -256,6 +263,37 @@ class Module:
         """
         return (parameter for _, parameter in self.named_parameters())
 
+    def named_children(self) -> "Iterator[tuple[str, Module]]":
+        """Yield the modules that this one holds itself, each once, with its name.
+
+        Returns
+        -------
+        iterator of (str, Module)
+        """
+        seen: set[int] = set()
+        for key, item in self._items():
+            for name, module in _outermost(item, key, set()):
+                if id(module) not in seen:
+                    seen.add(id(module))
+                    yield name, module
+
+    def children(self) -> "Iterator[Module]":
+        """Yield the modules that this one holds itself, each once.
+
+        Returns
+        -------
+        iterator of Module
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.Sequential(ag.nn.ReLU()))
+
+        >>> [type(module).__name__ for module in net.children()]
+        ['Linear', 'Sequential']
+        """
+        return (module for _, module in self.named_children())
+
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the buffers inside, each once even when shared, with its dotted name.
 
@@ -393,6 +431,30 @@ class Module:
             x._replace(new._data, new._backend)
         return self
 
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let all parameters inside require gradients or, with False, be frozen.
+
+        Parameters
+        ----------
+        requires_grad : bool
+            What their ``requires_grad`` becomes.
+
+        Returns
+        -------
+        Module
+            The module itself.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> layer = ag.nn.Linear(2, 3).requires_grad_(False)
+        >>> layer.weight.requires_grad
+        False
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return a copy of each parameter's and persistent buffer's values, by its dotted name.
 
@@ -419,7 +481,9 @@ class Module:
             for name, p in self._by_every_name().items()
         }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> "IncompatibleKeys":
         """Write values that `state_dict` gave, or arrays of any library, in place.
 
         Parameters
@@ -427,6 +491,13 @@ class Module:
         state_dict : mapping of str to Tensor or array
             A value for each parameter and persistent buffer, of its shape; it is cast to its data
             type and moved to its device. They may be the module's own: all are read first.
+        strict : bool
+            Whether each must have an entry, and each entry must be for one. Shapes must fit anyway.
+
+        Returns
+        -------
+        IncompatibleKeys
+            The names in ``missing_keys`` and in ``unexpected_keys``.
 
         Raises
         ------
@@ -442,6 +513,7 @@ class Module:
         >>> import agrad as ag
         >>> a, b = ag.nn.Linear(2, 3), ag.nn.Linear(2, 3)
         >>> b.load_state_dict(a.state_dict())
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
         >>> bool((a.weight == b.weight).all())
         True
         """
@@ -451,8 +523,12 @@ class Module:
                 f"{type(state_dict).__name__}"
             )
         own = self._by_every_name()
-        problems = [f"missing: {name}" for name in own if name not in state_dict]
-        problems += [f"unexpected: {name}" for name in state_dict if name not in own]
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        problems = []
+        if strict:
+            problems += [f"missing: {name}" for name in missing]
+            problems += [f"unexpected: {name}" for name in unexpected]
         values = {}
         for name, parameter in own.items():
             if name not in state_dict:
@@ -481,6 +557,7 @@ class Module:
             copies.append((p, p._backend.asarray(moved._data, copy=True)))
         for p, array in copies:
             p.data = p._backend.assign(p._data, ..., array)
+        return IncompatibleKeys(missing, unexpected)
 
     def __repr__(self) -> str:
         name = type(self).__name__

@@ -46,13 +46,13 @@ CASES = {
     ),
     "softmax": (F.softmax, lambda x: torch.softmax(x, -1), [(3, 4)]),
     "softmax, other axis": (
-        lambda x: F.softmax(x, axis=0),
+        lambda x: F.softmax(x, 0),
         lambda x: torch.softmax(x, 0),
         [(3, 4)],
     ),
     "log_softmax": (F.log_softmax, lambda x: torch.log_softmax(x, -1), [(3, 4)]),
     "log_softmax, other axis": (
-        lambda x: F.log_softmax(x, axis=1),
+        lambda x: F.log_softmax(x, dim=1),
         lambda x: torch.log_softmax(x, 1),
         [(3, 4, 2)],
     ),

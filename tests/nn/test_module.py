@@ -794,3 +794,41 @@ def test_apply_calls_a_function_with_each_module_the_inner_ones_first():
     seen = []
     assert net.apply(seen.append) is net
     assert seen == [net[0], shared, net[1], net]
+
+
+# What PyTorch's users look for -------------------------------------------------------------------
+
+
+def test_children_are_the_modules_that_it_holds_itself():
+    shared = nn.ReLU()
+    module = Holder(a=nn.Sequential(nn.Linear(2, 3)), b=shared, c=[shared, nn.Tanh()])
+    assert [name for name, _ in module.named_children()] == ["a", "b", "c.1"]
+    assert list(module.children()) == [module.a, shared, module.c[1]]
+
+
+def test_a_frozen_module_gets_no_gradients_until_it_is_thawed():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    assert net[0].requires_grad_(False) is net[0]
+    x = ag.Tensor(np.ones((4, 2), "float32"))
+    net(x).sum().backward()
+    assert [p.grad is None for p in net.parameters()] == [True, True, False, False]
+    net.requires_grad_()
+    net(x).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+
+
+def test_a_part_of_a_state_is_loaded_if_told_so():
+    net, other = nn.Linear(2, 3), nn.Linear(2, 3)
+    bias = other.bias.tolist()
+    state = {"weight": net.weight, "more": ag.ones(1)}
+    missing, unexpected = other.load_state_dict(state, strict=False)
+    assert (missing, unexpected) == (["bias"], ["more"])
+    assert (other.weight.tolist(), other.bias.tolist()) == (net.weight.tolist(), bias)
+    with pytest.raises(ValueError, match="wrong shape: weight"):
+        other.load_state_dict({"weight": ag.ones((3, 3))}, strict=False)
+    with pytest.raises(ValueError, match=r"missing: bias\n  unexpected: more"):
+        other.load_state_dict(state)
+
+
+def test_parameter_is_there_under_pytorchs_name():
+    assert nn.Parameter is ag.Parameter

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal
 
+from agrad import ops
 from agrad.autograd import Primitive, record
 from agrad.dtypes import dtype
 from agrad.ops import (
@@ -12,11 +13,9 @@ from agrad.ops import (
     divide,
     getitem,
     less_equal,
-    log_softmax,
     multiply,
     negative,
     reshape,
-    softmax,
     subtract,
     tanh,
     where,
@@ -882,6 +881,56 @@ def glu(input: TensorLike, dim: int = -1) -> Tensor:
     return multiply(value, sigmoid(getitem(x, (*before, slice(half, None)))))
 
 
+def softmax(input: TensorLike, dim: int = -1) -> Tensor:
+    """Return exp(x) / Σ exp(x) along an axis: `agrad.softmax` at PyTorch's names.
+
+    Parameters
+    ----------
+    input : Tensor
+        x, of at least one dimension.
+    dim : int
+        The axis.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of x.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import softmax
+    >>> softmax(Tensor([[0.0, 0.0], [1000.0, 0.0]]), dim=1).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    return ops.softmax(input, axis=dim)
+
+
+def log_softmax(input: TensorLike, dim: int = -1) -> Tensor:
+    """Return log(softmax(x)) along an axis: `agrad.log_softmax` at PyTorch's names.
+
+    Parameters
+    ----------
+    input : Tensor
+        x, of at least one dimension.
+    dim : int
+        The axis.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of x.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import log_softmax
+    >>> log_softmax(Tensor([1000.0, 0.0])).tolist()
+    [0.0, -1000.0]
+    """
+    return ops.log_softmax(input, axis=dim)
+
+
 def softmin(input: TensorLike, dim: int = -1) -> Tensor:
     """Return softmax(-x) along an axis.
 
@@ -904,4 +953,4 @@ def softmin(input: TensorLike, dim: int = -1) -> Tensor:
     >>> softmin(Tensor([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
-    return softmax(negative(asarray(input)), axis=dim)
+    return softmax(negative(asarray(input)), dim)
