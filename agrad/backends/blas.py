@@ -8,6 +8,7 @@ another name), NumPy's two passes do.
 
 import ctypes
 import sys
+import threading
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -45,18 +46,55 @@ class Updates:
         self._pattern = pattern
         array = [ctypes.c_void_p, integer]
         # n, alpha, x, step in x, y, step in y
-        self.axpy = self.raw("axpy")
-        self.axpy.argtypes = [integer, real, *array, *array]
+        axpy = self.raw("axpy")
+        axpy.argtypes = [integer, real, *array, *array]
+        self.axpy = on_one_thread(library, axpy)
         # order, rows, columns, alpha, x1, step in x1, x2, step in x2, y, length of a row of y
-        self.ger = self.raw("ger")
-        self.ger.argtypes = [ctypes.c_int, integer, integer, real, *array, *array, *array]
-        self.raw("gemm")
+        ger = self.raw("ger")
+        ger.argtypes = [ctypes.c_int, integer, integer, real, *array, *array, *array]
+        self.ger = on_one_thread(library, ger)
+        self.raw_ger = on_one_thread(library, self.raw("ger"))
+        self.raw_gemm = self.raw("gemm")
 
     def raw(self, name: str) -> Any:
         """Return a function that takes ctypes' own numbers only, which is the fastest way."""
         function = self._library[self._pattern.format(name)]
         function.restype = None
         return function
+
+
+_lock = threading.Lock()
+
+
+def on_one_thread(library: ctypes.CDLL, function: Any) -> Any:
+    """Return a function of OpenBLAS as one that runs on a single thread.
+
+    These only read and write memory, which more threads don't do faster. And they begin by waiting
+    for each other: for milliseconds, where the cores have something else to do.
+    """
+    for start, end, _ in _NAMES:
+        try:
+            get_threads = library[f"{start}openblas_get_num_threads{end}"]
+            set_threads = library[f"{start}openblas_set_num_threads{end}"]
+        except AttributeError:
+            continue
+        break
+    else:
+        return function
+
+    def run(*args: Any) -> None:
+        with _lock:  # or the number that another one has set would stay
+            threads = get_threads()
+            if threads == 1:
+                function(*args)
+                return
+            set_threads(1)
+            try:
+                function(*args)
+            finally:
+                set_threads(threads)
+
+    return run
 
 
 @cache

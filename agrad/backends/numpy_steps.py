@@ -150,7 +150,7 @@ def _outer_adder(x1: Any, x2: Any, y: Any) -> Callable[..., Array]:
         return _add_outer_plainly
     order, one, factor = c_int(ROW_MAJOR), blas.integer(1), blas.real()
     rows, columns = map(blas.integer, y.shape)
-    ger, from_buffer = blas.raw("ger"), Memory.from_buffer
+    ger, from_buffer = blas.raw_ger, Memory.from_buffer
 
     def add_outer(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
         factor.value = alpha
@@ -173,7 +173,7 @@ def _matmul_adder(x1: Any, x2: Any, y: Any) -> Callable[..., Array]:
     how1, row1 = c_int(operand1[0]), blas.integer(operand1[1])
     how2, row2 = c_int(operand2[0]), blas.integer(operand2[1])
     turn1, turn2 = operand1[0] == _TRANSPOSED, operand2[0] == _TRANSPOSED
-    gemm, from_buffer = blas.raw("gemm"), Memory.from_buffer
+    gemm, from_buffer = blas.raw_gemm, Memory.from_buffer
 
     def add_matmul(alpha: float, x1: Array, x2: Array, y: Array) -> Array:
         factor.value = alpha

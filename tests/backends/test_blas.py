@@ -52,6 +52,26 @@ def test_there_are_none_for_other_types_on_windows_or_under_other_names(afresh, 
     assert blas.updates("d") is None
 
 
+def test_updates_run_on_one_thread_and_leave_the_others_as_they_were():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+
+    def threads():
+        pools = threadpoolctl.threadpool_info()
+        return [each["num_threads"] for each in pools if each["internal_api"] == "openblas"]
+
+    seen = []
+    library = ctypes.CDLL(np._core._multiarray_umath.__file__)
+    run = blas.on_one_thread(library, lambda *args: seen.append((args, threads()[0])))
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        if threads()[:1] != [2]:
+            pytest.skip("NumPy's BLAS isn't OpenBLAS, or has one thread alone")
+        run(1, 2)
+        assert seen == [((1, 2), 1)]
+        with pytest.raises(ZeroDivisionError):
+            blas.on_one_thread(library, lambda: 1 / 0)()
+        assert threads()[0] == 2
+
+
 # The product that isn't multiplied out -----------------------------------------------------------
 
 LAYOUTS = {
