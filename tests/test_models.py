@@ -126,10 +126,10 @@ def test_its_repr_shows_the_layers():
     assert repr(DeepNetwork(4, 3, 6, 2)) == (
         "DeepNetwork(\n"
         "  (layers): ModuleList(\n"
-        "    (0): Linear(in_features=4, out_features=6, bias=True)\n"
-        "    (1): Linear(in_features=6, out_features=3, bias=True)\n"
-        "  )\n"
-        ")"
+        "    (0): Linear(in_features=4, out_features=6, bias=True)  # 30 parameters\n"
+        "    (1): Linear(in_features=6, out_features=3, bias=True)  # 21 parameters\n"
+        "  )  # 51 parameters\n"
+        ")  # 51 parameters"
     )
 
 
