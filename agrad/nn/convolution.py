@@ -167,13 +167,13 @@ class _Conv(_Convolution):
         Parameters
         ----------
         input : Tensor
-            Of shape (batch, in_channels, *size) or (in_channels, *size), on the device of the
-            parameters.
+            Of shape ``(batch, in_channels, *size)`` or ``(in_channels, *size)``, on the device of
+            the parameters.
 
         Returns
         -------
         Tensor
-            Of shape (batch, out_channels, *new size), or without the batch.
+            Of shape ``(batch, out_channels, *new size)``, or without the batch.
         """
         padding: Padding = self.padding
         if self.padding_mode != "zeros":
@@ -249,15 +249,15 @@ class _ConvTranspose(_Convolution):
         Parameters
         ----------
         input : Tensor
-            Of shape (batch, in_channels, *size) or (in_channels, *size), on the device of the
-            parameters.
+            Of shape ``(batch, in_channels, *size)`` or ``(in_channels, *size)``, on the device of
+            the parameters.
         output_size : tuple of int, optional
             The new size, where several are possible; `output_padding` is found from it.
 
         Returns
         -------
         Tensor
-            Of shape (batch, out_channels, *new size), or without the batch.
+            Of shape ``(batch, out_channels, *new size)``, or without the batch.
         """
         extra = self.output_padding
         if output_size is not None:
@@ -439,7 +439,7 @@ class Conv3d(_Conv):
     Attributes
     ----------
     weight : Parameter
-        Of shape (out_channels, in_channels / groups, *kernel), first drawn from
+        Of shape ``(out_channels, in_channels / groups, *kernel)``, first drawn from
         U(-a, a), a = 1 / sqrt(in_channels / groups * elements of the window).
     bias : Parameter or None
         Of shape (out_channels,), first drawn from the same.
@@ -589,7 +589,7 @@ class ConvTranspose3d(_ConvTranspose):
     Attributes
     ----------
     weight : Parameter
-        Of shape (in_channels, out_channels / groups, *kernel), first drawn from
+        Of shape ``(in_channels, out_channels / groups, *kernel)``, first drawn from
         U(-a, a), a = 1 / sqrt(out_channels / groups * elements of the window).
     bias : Parameter or None
         Of shape (out_channels,), first drawn from the same.

@@ -545,7 +545,7 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, margin + |anchor - positive| - |anchor - negative|).
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)), d being the distance.
 
     See `functional.triplet_margin_loss`.
 

@@ -104,7 +104,7 @@ class LayerNorm(Module):
         Parameters
         ----------
         input : Tensor
-            Of shape (..., *normalized_shape), on the device of the parameters.
+            Of shape ``(..., *normalized_shape)``, on the device of the parameters.
 
         Returns
         -------
@@ -167,7 +167,7 @@ class RMSNorm(Module):
         Parameters
         ----------
         input : Tensor
-            Of shape (..., *normalized_shape), on the device of the parameters.
+            Of shape ``(..., *normalized_shape)``, on the device of the parameters.
 
         Returns
         -------

@@ -69,12 +69,12 @@ class _MaxPool(Module):
         Parameters
         ----------
         input : Tensor
-            Of shape (batch, channels, *size) or (channels, *size).
+            Of shape ``(batch, channels, *size)`` or ``(channels, *size)``.
 
         Returns
         -------
         Tensor
-            Of shape (batch, channels, *new size), or without the batch. With `return_indices`, also
+            Of shape ``(batch, channels, *new size)``, or without the batch. With `return_indices`, also
             which elements they are.
         """
         function = _MAX[self._axes]
@@ -122,12 +122,12 @@ class _AvgPool(Module):
         Parameters
         ----------
         input : Tensor
-            Of shape (batch, channels, *size) or (channels, *size).
+            Of shape ``(batch, channels, *size)`` or ``(channels, *size)``.
 
         Returns
         -------
         Tensor
-            Of shape (batch, channels, *new size), or without the batch.
+            Of shape ``(batch, channels, *new size)``, or without the batch.
         """
         function = _AVG[self._axes]
         divisor = () if self.divisor_override is None else (self.divisor_override,)
@@ -160,12 +160,12 @@ class _AdaptiveAvgPool(Module):
         Parameters
         ----------
         input : Tensor
-            Of shape (batch, channels, *size) or (channels, *size).
+            Of shape ``(batch, channels, *size)`` or ``(channels, *size)``.
 
         Returns
         -------
         Tensor
-            Of shape (batch, channels, *output_size), or without the batch.
+            Of shape ``(batch, channels, *output_size)``, or without the batch.
         """
         function = _ADAPTIVE_AVG[self._axes]
         out: Tensor = function(input, self.output_size)
@@ -486,12 +486,12 @@ class Upsample(Module):
         Parameters
         ----------
         input : Tensor
-            Of shape (batch, channels, *size).
+            Of shape ``(batch, channels, *size)``.
 
         Returns
         -------
         Tensor
-            Of shape (batch, channels, *new size).
+            Of shape ``(batch, channels, *new size)``.
         """
         return interpolate(
             input,

@@ -386,7 +386,7 @@ def conv3d(
     input : Tensor
         Of shape (batch, in, depth, height, width) or (in, depth, height, width).
     weight : Tensor
-        Of shape (out, in / groups, *kernel).
+        Of shape ``(out, in / groups, *kernel)``.
     bias : Tensor, optional
         Of shape (out,): what is added to each channel.
     stride : int or tuple of int
@@ -550,7 +550,7 @@ def conv_transpose3d(
     input : Tensor
         Of shape (batch, in, depth, height, width) or (in, depth, height, width).
     weight : Tensor
-        Of shape (in, out / groups, *kernel).
+        Of shape ``(in, out / groups, *kernel)``.
     bias : Tensor, optional
         Of shape (out,): what is added to each channel.
     stride, padding, dilation : int or tuple of int

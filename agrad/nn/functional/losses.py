@@ -1218,7 +1218,7 @@ def triplet_margin_loss(
     *,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Return max(0, margin + |anchor - positive| - |anchor - negative|).
+    """Return max(0, margin + d(anchor, positive) - d(anchor, negative)), d being the distance.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ def layer_norm(
     Parameters
     ----------
     input : Tensor
-        Floating-point, of shape (..., *normalized_shape).
+        Floating-point, of shape ``(..., *normalized_shape)``.
     normalized_shape : int or sequence of int
         The lengths of the axes that mean and variance are taken over.
     weight, bias : Tensor, optional
@@ -141,7 +141,7 @@ def rms_norm(
     Parameters
     ----------
     input : Tensor
-        Floating-point, of shape (..., *normalized_shape).
+        Floating-point, of shape ``(..., *normalized_shape)``.
     normalized_shape : int or sequence of int
         The lengths of the axes that the mean is taken over.
     weight : Tensor, optional

@@ -679,7 +679,7 @@ def adaptive_avg_pool1d(input: TensorLike, output_size: int | tuple[int | None] 
     Returns
     -------
     Tensor
-        Of shape (batch, channels, *output_size) or (channels, *output_size).
+        Of shape ``(batch, channels, *output_size)`` or ``(channels, *output_size)``.
 
     Raises
     ------
@@ -713,7 +713,7 @@ def adaptive_avg_pool2d(
     Returns
     -------
     Tensor
-        Of shape (batch, channels, *output_size) or (channels, *output_size).
+        Of shape ``(batch, channels, *output_size)`` or ``(channels, *output_size)``.
 
     Raises
     ------
@@ -747,7 +747,7 @@ def adaptive_avg_pool3d(
     Returns
     -------
     Tensor
-        Of shape (batch, channels, *output_size) or (channels, *output_size).
+        Of shape ``(batch, channels, *output_size)`` or ``(channels, *output_size)``.
 
     Raises
     ------
@@ -782,7 +782,7 @@ def interpolate(
     Parameters
     ----------
     input : Tensor
-        Of shape (batch, channels, *size), with one to three spatial axes.
+        Of shape ``(batch, channels, *size)``, with one to three spatial axes.
     size : int or tuple of int, optional
         How long these are to become.
     scale_factor : float or tuple of float, optional
@@ -799,7 +799,7 @@ def interpolate(
     Returns
     -------
     Tensor
-        Of shape (batch, channels, *new size).
+        Of shape ``(batch, channels, *new size)``.
 
     Raises
     ------
