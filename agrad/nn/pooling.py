@@ -74,8 +74,8 @@ class _MaxPool(Module):
         Returns
         -------
         Tensor
-            Of shape ``(batch, channels, *new size)``, or without the batch. With `return_indices`, also
-            which elements they are.
+            Of shape ``(batch, channels, *new size)``, or without the batch. With `return_indices`,
+            also which elements they are.
         """
         function = _MAX[self._axes]
         return function(
