@@ -25,7 +25,7 @@ from agrad.backends import (
     is_array,
     recording,
 )
-from agrad.backends.recorder import replace_traced, symbol_of
+from agrad.backends.recorder import replace_traced
 from agrad.dtypes import get_default_dtype
 from agrad.guards import Conditions, Guards, Watcher
 from agrad.optim.optimizer import Optimizer
@@ -73,6 +73,7 @@ class _Lifted:
     def put_back(self) -> None:
         """Make the Tensor what it was."""
         tensor = self.tensor
+        del self.traced, self.traced_grad
         tensor._data = self.data
         tensor._backend = self.backend
         tensor._node = self.node
@@ -206,18 +207,11 @@ class _Recording(Tape):
     def leaks(self) -> list[Variable]:
         """Return the Tensors made in the step that are still alive."""
 
-        def find() -> list[Variable]:
-            return [
-                each
-                for each in gc.get_objects()
-                if issubclass(type(each), Variable)
-                and isinstance(getattr(each, "_backend", None), Recorder)
-                and each._backend.tape is self
-            ]
-
-        if find():
+        if self.live:
             gc.collect()
-        return find()
+        traced = list(self.live.values())
+        holders = gc.get_referrers(*traced) if traced else []
+        return [each for each in holders if issubclass(type(each), Variable)]
 
 
 class _Changes:
@@ -225,17 +219,17 @@ class _Changes:
 
     Attributes
     ----------
-    data : list of (_Lifted, Traced)
+    data : list of (_Lifted, _Result)
         The Tensors with new values.
-    grads : list of (_Lifted, Traced or None)
+    grads : list of (_Lifted, _Result or None)
         The Tensors with other gradients.
     numbers : list of (dict, str, TracedNumber or number)
         The entries of dicts with other numbers, or with other tuples of them.
     """
 
     def __init__(self, tape: _Recording) -> None:
-        self.data: list[tuple[_Lifted, Traced]] = []
-        self.grads: list[tuple[_Lifted, Traced | None]] = []
+        self.data: list[tuple[_Lifted, _Result]] = []
+        self.grads: list[tuple[_Lifted, _Result | None]] = []
         self.numbers: list[tuple[Any, str, Any]] = []
         for lifted in tape.lifted.values():
             tensor = lifted.tensor
@@ -246,17 +240,18 @@ class _Changes:
                     ".detach() of that, or do it under agrad.no_grad()"
                 )
             if tensor._data is not lifted.traced:
-                self.data.append((lifted, tensor._data))
+                self.data.append((lifted, _Result(tensor._data)))
             if tensor._grad is not lifted.traced_grad:
                 grad = tensor._grad
-                self.grads.append((lifted, grad._data if isinstance(grad, Variable) else grad))
+                grad = grad._data if isinstance(grad, Variable) else grad
+                self.grads.append((lifted, None if grad is None else _Result(grad)))
         for scope, name, _, lifted_number in tape.numbers:
             if scope.get(name) is not lifted_number:
                 self.numbers.append((scope, name, scope.get(name)))
 
     def apply(self) -> None:
         """Make them outside the recording, where everything has been put back."""
-        data = [(lifted, _copy(traced)) for lifted, traced in self.data]  # read before written to
+        data = [(lifted, new.copy()) for lifted, new in self.data]  # read before written to
         for lifted, array in data:
             tensor, backend = lifted.tensor, lifted.backend
             if backend.memory(tensor._data) is None:
@@ -265,7 +260,7 @@ class _Changes:
                 tensor._data = backend.assign(tensor._data, ..., array)
                 note_write(tensor)
         for lifted, grad in self.grads:
-            lifted.tensor._grad = None if grad is None else _copy(grad)
+            lifted.tensor._grad = None if grad is None else grad.copy()
         for scope, name, number in self.numbers:
             scope[name] = replace_traced(number, lambda traced: traced.value)
 
@@ -277,9 +272,16 @@ def _scopes(optimizer: Optimizer) -> Iterator[dict[Any, Any]]:
     yield from optimizer.state.values()
 
 
-def _copy(traced: Traced) -> Array:
-    real = traced.recorder.actual
-    return real.asarray(real.normalize(traced.value), copy=True)
+class _Result:
+    """What a recording came to: an array, and the tape's symbol for it."""
+
+    def __init__(self, traced: Traced) -> None:
+        self.symbol = traced.symbol
+        self.backend = traced.recorder.actual
+        self.value = traced.value
+
+    def copy(self) -> Array:
+        return self.backend.asarray(self.backend.normalize(self.value), copy=True)
 
 
 # The recorded step --------------------------------------------------------------------------------
@@ -622,6 +624,7 @@ class Compiled(Generic[P, R]):
             changes = _Changes(tape)
             outputs: list[Any] = []
             form = _Form(tape, result, outputs)
+            outputs = [_Result(x) if isinstance(x, Traced) else x for x in outputs]
         finally:
             recording.tape = None
             tape.put_back()
@@ -634,9 +637,9 @@ class Compiled(Generic[P, R]):
             tape.release(leak)
         del leaks
         results = Results(
-            [symbol_of(x) for x in outputs],
-            [(lifted.source, traced.symbol) for lifted, traced in changes.data],
-            [(lifted.source, symbol_of(grad)) for lifted, grad in changes.grads],
+            [x.symbol if isinstance(x, _Result) else x for x in outputs],
+            [(lifted.source, new.symbol) for lifted, new in changes.data],
+            [(lifted.source, grad.symbol if grad else None) for lifted, grad in changes.grads],
             changes.numbers,
         )
         wishes = {lifted.source: _name_of(lifted.tensor) for lifted in tape.lifted.values()}
@@ -663,7 +666,7 @@ class Compiled(Generic[P, R]):
             step = _Step(tape, changes, program, results, form, guards, leaves)
             self._steps.setdefault(key, []).insert(0, step)
             self._latest.pop(key, None)
-        given = [_copy(x) if isinstance(x, Traced) else x.value for x in outputs]
+        given = [x.copy() if isinstance(x, _Result) else x.value for x in outputs]
         changes.apply()
         tape.forget()
         return form.build(given, leaves)

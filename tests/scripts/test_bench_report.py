@@ -20,25 +20,12 @@ def run(script, *options):
     return done.stdout
 
 
-def test_the_overhead_of_a_call_is_measured_both_ways():
-    options = ["--calls", "10", "--repeats", "2", "--nodes", "10", "20", "--json"]
-    found = json.loads(run("overhead.py", *options))
-    ways = {f"{who} {way}" for who in ("agrad", "NumPy") for way in ("forward", "backward")}
-    assert all(set(times) == ways for times in found["calls"].values())
-    assert [each["nodes"] for each in found["lengths"]] == [10, 20]
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is kept by Linux alone")
 def test_the_peak_of_a_step_is_at_least_its_activations():
     options = ["--batch", "1024", "--steps", "10", "--contestants", "agrad eager", "--json"]
     found = json.loads(run("memory.py", *options))
     hidden = 2 * 1024 * 500 * 4 / 1e6  # two layers of it, in MB
     assert hidden < found["peaks"]["agrad eager"]["1024"] < 10 * hidden
-
-
-def test_imports_are_timed():
-    found = json.loads(run("import_time.py", "--repeats", "1", "--modules", "numpy", "--json"))
-    assert found["milliseconds"]["numpy"] > 1
 
 
 def test_each_line_of_a_step_is_timed_beside_its_floor():
