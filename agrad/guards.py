@@ -196,6 +196,8 @@ class Watcher:
             refuse("print", "later calls would print nothing; return the value, print it outside")
         if event != "call" or code in self._codes or _is_foreign(code.co_filename):
             return
+        if any(getattr(callback, "__code__", None) is code for callback in gc.callbacks):
+            return  # the garbage collector calls it, at any time
         self._new[code] = None
         self._add_code(code, frame.f_globals)
         for name in code.co_varnames[: code.co_argcount][:1]:  # self

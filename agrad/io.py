@@ -58,7 +58,9 @@ def save(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "model.safetensors"
     ...     ag.save(model, path)
-    ...     model.load_state_dict(ag.load(path))
+    ...     state = ag.load(path)
+    >>> list(state)
+    ['weight', 'bias']
     """
     library = _safetensors()
     if isinstance(obj, Module):
