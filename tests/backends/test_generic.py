@@ -232,6 +232,18 @@ FUNCTIONS = {
     "nll, none": (lambda z, gold: F.cross_entropy(z, gold, reduction="none"), [(3, 4)]),
     "softmax": (lambda x, gold: F.softmax(x), [(3, 4)]),
     "log_softmax": (lambda x, gold: F.log_softmax(x), [(3, 4)]),
+    "conv": (lambda x, w, gold: F.conv2d(x, w, padding=1), [(2, 3, 5, 6), (4, 3, 3, 3)]),
+    "conv_bias": (lambda x, w, b, gold: F.conv1d(x, w, b), [(2, 3, 7), (4, 3, 3), (4,)]),
+    "conv_input": (lambda x, w, gold: F.conv_transpose2d(x, w), [(2, 4, 3, 3), (4, 3, 2, 2)]),
+    "conv_weight, strided": (
+        lambda x, w, gold: F.conv2d(x, w, stride=2, groups=2),
+        [(2, 4, 6, 6), (4, 2, 3, 3)],
+    ),
+    "max_pool": (lambda x, gold: F.max_pool2d(x, 2), [(2, 3, 4, 6)]),
+    "fold_windows": (lambda x, gold: F.unfold(x, 2), [(2, 3, 4, 4)]),
+    "standardize, rows": (lambda x, gold: F.layer_norm(x, (4,)), [(3, 4)]),
+    "standardize, channels": (lambda x, gold: F.instance_norm(x), [(2, 3, 5)]),
+    "embedding": (lambda w, gold: F.embedding(gold, w), [(5, 3)]),
 }
 
 
