@@ -354,13 +354,11 @@ def _number_text(conditions: Conditions, number: Any) -> str:
     """Return how to compute a number anew, as source."""
     if not isinstance(number, TracedNumber):
         return conditions.bind(number)
-    source, call = number.source, number.call
-    if call is not None:
-        args = ", ".join(_number_text(conditions, each) for each in call.args)
-        return f"{conditions.bind(call.function)}({args})"
-    if source.kind == "leaf":
-        return f"leaves[{source.key}]"
-    return conditions.bind(source.owner) + "".join(f"[{key!r}]" for key in source.key)
+    if number.call is None:
+        source: Source = number.source
+        return source.text(conditions.bind)
+    args = ", ".join(_number_text(conditions, each) for each in number.call.args)
+    return f"{conditions.bind(number.call.function)}({args})"
 
 
 def _add_modes(conditions: Conditions) -> None:

@@ -4,7 +4,7 @@ A `Program` is made of a tape's calls: those whose results nobody uses are dropp
 are made twice are made once. How it is run is told in agrad/routine.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import getitem
 from types import FunctionType
@@ -52,6 +52,15 @@ class Source:
     def tensor(self, leaves: Sequence[Any]) -> Any:
         """Return the Tensor that it is about."""
         return leaves[self.key] if self.owner is None else self.owner
+
+    def text(self, bind: Callable[[Any], str]) -> str:
+        """Return how to read the value as Python source; `bind` gives the owner a name in it."""
+        if self.owner is None:
+            leaf = f"leaves[{self.key}]"
+            return leaf if self.kind == "leaf" else f"{leaf}._{self.kind}"
+        if self.kind == "item":
+            return bind(self.owner) + "".join(f"[{key!r}]" for key in self.key)
+        return f"{bind(self.owner)}._{self.kind}"
 
     def read(self, leaves: Sequence[Any]) -> Any:
         """Return the value that it has now."""

@@ -9,6 +9,7 @@ a Tensor's new values are computed in the memory of its old ones.
 import math
 import operator
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -277,16 +278,12 @@ class Routine:
     def begin(self) -> None:
         """Read the inputs."""
         for source, value in self.program.sources.items():
-            name = self.program.names[value]
-            if source.kind == "leaf":
-                text = f"leaves[{source.key}]"
-            elif source.kind == "item":
-                text = self.bind("owner", source.owner) + "".join(f"[{k!r}]" for k in source.key)
-            elif source.kind == "data":
-                text = f"{self.tensor(source)}._data"
-            else:
+            if source.kind == "grad":  # which may not be an array yet
                 text = f"{self.bind('grad_array', grad_array)}({self.tensor(source)})"
-            self.lines.append(f"{name} = {text}")
+            else:
+                owner = "owner" if source.kind == "item" else "tensor"
+                text = source.text(partial(self.bind, owner))
+            self.lines.append(f"{self.program.names[value]} = {text}")
         for value in self.program.constants:
             self.bound[self.program.names[value]] = value.constant
 

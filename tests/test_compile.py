@@ -1,5 +1,6 @@
 """Recorded steps: they do what the step does, and refuse what can't be recorded."""
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -783,6 +784,32 @@ def test_no_array_of_the_recorded_runs_is_kept():
     tracemalloc.stop()
     planned = x.size * (4 + 8)  # exp(x), and its product with w; no second one of either
     assert kept < planned * 1.02
+
+
+def test_what_the_garbage_collector_calls_is_no_part_of_a_step():
+    calls = []
+    count = 0
+
+    def callback(phase, info):
+        nonlocal count
+        count += 1
+        calls.append(phase)
+
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step(x):
+        gc.collect()
+        return (w * x).detach()
+
+    gc.callbacks.append(callback)
+    try:
+        for _ in range(4):
+            step(ag.Tensor([1.0, 2.0], dtype="float32"))
+    finally:
+        gc.callbacks.remove(callback)
+    assert calls
+    assert "leaves" in step.program()
 
 
 def test_compile_needs_a_function():

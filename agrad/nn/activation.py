@@ -568,7 +568,17 @@ class Threshold(Module):
         return f"threshold={self.threshold}, value={self.value}"
 
 
-class GLU(Module):
+class _AlongAxis(Module):
+    """An activation that needs to know along which axis."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def _settings(self) -> str:
+        return f"dim={self.dim}"
+
+
+class GLU(_AlongAxis):
     """The first half of x times sigmoid of its second half, which makes it half as long.
 
     Parameters
@@ -584,17 +594,14 @@ class GLU(Module):
     """
 
     def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
+        super().__init__(dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return glu(x)."""
         return F.glu(x, self.dim)
 
-    def _settings(self) -> str:
-        return f"dim={self.dim}"
 
-
-class Softmax(Module):
+class Softmax(_AlongAxis):
     """exp(x) / sum(exp(x)) along an axis.
 
     Parameters
@@ -609,18 +616,12 @@ class Softmax(Module):
     [0.5, 0.5]
     """
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Return softmax(x)."""
         return F.softmax(x, self.dim)
 
-    def _settings(self) -> str:
-        return f"dim={self.dim}"
 
-
-class LogSoftmax(Module):
+class LogSoftmax(_AlongAxis):
     """log(softmax(x)) along an axis.
 
     Parameters
@@ -635,18 +636,12 @@ class LogSoftmax(Module):
     [0.0, -1000.0]
     """
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Return log_softmax(x)."""
         return F.log_softmax(x, self.dim)
 
-    def _settings(self) -> str:
-        return f"dim={self.dim}"
 
-
-class Softmin(Module):
+class Softmin(_AlongAxis):
     """softmax(-x) along an axis.
 
     Parameters
@@ -661,15 +656,9 @@ class Softmin(Module):
     [0.5, 0.5]
     """
 
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
     def forward(self, x: Tensor) -> Tensor:
         """Return softmin(x)."""
         return F.softmin(x, self.dim)
-
-    def _settings(self) -> str:
-        return f"dim={self.dim}"
 
 
 class Softmax2d(Module):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Literal
 
 from agrad.autograd import Primitive, lift, record
-from agrad.backends import Traced, is_number
+from agrad.backends import is_number
 from agrad.nn.functional.activations import logsigmoid, relu
 from agrad.nn.functional.classes import (
     IGNORED,
@@ -303,8 +303,8 @@ def _classes(z: Tensor, gold: TensorLike) -> Tensor | int:
     if isinstance(gold, Tensor):
         classes = gold
     else:
-        if type(gold) is not int and not isinstance(gold, Traced):
-            with suppress(TypeError):  # numpy.int64 and its like; not arrays of several
+        if type(gold) is not int and is_number(gold):
+            with suppress(TypeError):  # numpy.int64 and its like
                 gold = operator.index(gold)
         if type(gold) is int:
             return gold
