@@ -707,42 +707,48 @@ class Recorder(Backend):
     def setitem(self, x: Any, key: Any, value: Any) -> Any:
         return self.run("setitem", self.actual.setitem, (x, key, value), {})
 
-    def _check_unshared(self, target: Any, views: bool) -> None:
-        """Refuse to write to an array that several Tensors show, such as one and its detach().
+    def _check_unshared(self, targets: Sequence[Any], views: bool) -> None:
+        """Refuse to write to arrays that several Tensors show, such as one and its detach().
 
         Each of them would show the change, while here only one gets the new array.
         """
-        memory = self.actual.memory(target.value)
-        if memory is None:
+        memories = {memory: x for x in targets if (memory := self._memory(x.value)) is not None}
+        if not memories:
             return
-        shown = [target]
+        shown = list(targets)
         if views:
-            arrays = list(self.tape.live.values())
-            shown += [x for x in arrays if x is not target and self._memory(x.value) == memory]
-            del arrays
-        holders = [
-            each
-            for each in gc.get_referrers(*shown)
-            if any(getattr(each, "_data", None) is array for array in shown)
-        ]
-        if len(holders) > 1:
-            refuse(
-                f"write to a Tensor of shape {target.shape} whose memory another one shares",
-                "a view of it or its detach(); use a copy, agrad.asarray(t, copy=True)",
-            )
+            shown = [x for x in self.tape.live.values() if self._memory(x.value) in memories]
+        holders: dict[Any, int] = {}
+        ids = {id(x): self._memory(x.value) for x in shown}
+        for each in gc.get_referrers(*shown):  # it looks through all objects, so once for all
+            memory = ids.get(id(getattr(each, "_data", None)))
+            if memory is not None:
+                holders[memory] = holders.get(memory, 0) + 1
+        for memory, count in holders.items():
+            if count > 1:
+                shape = memories[memory].shape
+                refuse(
+                    f"write to a Tensor of shape {shape} whose memory another one shares",
+                    "a view of it or its detach(); use a copy, agrad.asarray(t, copy=True)",
+                )
 
     def _memory(self, array: Any) -> Any:
         kind = self.actual.array_type
         return self.actual.memory(array) if kind is None or type(array) is kind else None
 
     def assign(self, target: Any, key: Any, value: Any) -> Any:
-        self._check_unshared(target, views=False)  # they are made anew after it
+        self._check_unshared([target], views=False)  # views are made anew after it
         return self.setitem(target, key, value)
 
     def axpy(self, alpha: Any, x: Any, y: Any) -> Any:
-        self._check_unshared(y, views=True)
+        return self.axpy_all(alpha, [x], [y])[0]
+
+    def axpy_all(self, alpha: Any, xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
+        self._check_unshared(ys, views=True)
         new_array = partial(Backend.axpy, self.actual)  # the generic one writes to nothing
-        return self.run("axpy", new_array, (alpha, x, y), {})
+        return [
+            self.run("axpy", new_array, (alpha, x, y), {}) for x, y in zip(xs, ys, strict=True)
+        ]
 
     def outer(self, x1: Any, x2: Any) -> Any:
         return self.run("outer", self.actual.outer, (x1, x2), {})
