@@ -59,8 +59,8 @@ def save(
     ...     path = pathlib.Path(folder) / "model.safetensors"
     ...     ag.save(model, path)
     ...     state = ag.load(path)
-    >>> list(state)
-    ['weight', 'bias']
+    >>> sorted(state)
+    ['bias', 'weight']
     """
     library = _safetensors()
     if isinstance(obj, Module):

@@ -151,7 +151,7 @@ def test_the_losses_of_200_steps_are_pytorchs(
         ("--text missing.txt", "missing.txt"),
         ("--context 100", "must have at least 2000 characters"),
         ("--context 8 --d-model 9 --heads 2", "embed_dim must be a multiple of num_heads"),
-        ("--context 8 --dropout 2", "p must be a probability"),
+        ("--context 8 --dropout 2", "dropout must be a probability"),
         ("--context 8 --device moon", "moon"),
     ],
 )

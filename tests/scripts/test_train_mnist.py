@@ -159,7 +159,7 @@ def test_a_gpu_gives_the_cpus_figures(model, script, small):
 
 @pytest.mark.parametrize("options", ["", "--no-compile --optimizer sgd --lr 0.05 --momentum 0.9"])
 def test_a_network_that_convolves_learns(options, script, small):
-    run = script.main(f"--model cnn --epochs 3 --batch-size 20 {options}".split())
+    run = script.main(f"--model cnn --epochs 5 --batch-size 20 {options}".split())
     first, *_, last = run.epochs
     assert last.mean_loss < first.mean_loss
     assert run.test_accuracy > 0.8
