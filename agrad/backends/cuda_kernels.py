@@ -23,6 +23,8 @@ __all__ = [
     "nll_z",
     "relu_x",
     "softmax",
+    "standardize",
+    "standardize_x",
 ]
 
 _TYPES = {"f": "float", "d": "double"}  # CUDA's, by the letter of NumPy's data type
@@ -116,6 +118,46 @@ def nll_z(g: Array, z: Array, key: Any, scale: float | None) -> Array:
     factor = 1.0 if scale is None else scale
     _over_rows("nll_z", ready, g, each, ready, *_classes(key), factor, out)
     return _finish(out, z)
+
+
+# Normalization ------------------------------------------------------------------------------------
+
+
+def standardize(x: Array, axis: tuple[int, ...], eps: float) -> Array:
+    """Return (x - mean) / sqrt(var + eps), both over some axes, in one launch."""
+    rows = _rows(x, axis)
+    out = cupy.empty(rows.shape, dtype=rows.dtype)
+    if out.size:
+        _over_rows("standardize", rows, rows, out, eps)
+    return _finish(_from_rows(out, x, axis), x)
+
+
+def standardize_x(g: Array, x: Array, out: Array, axis: tuple[int, ...], eps: float) -> Array:
+    """Return the gradient of `standardize` with respect to x, in one launch."""
+    rows = [_rows(each, axis) for each in (g, x, out)]
+    result = cupy.empty(rows[1].shape, dtype=rows[1].dtype)
+    if result.size:
+        _over_rows("standardize_x", rows[1], *rows, result, eps)
+    return _finish(_from_rows(result, x, axis), x)
+
+
+def _order(x: Array, axis: tuple[int, ...]) -> list[int]:
+    """Return an array's axes with those that are reduced at the end."""
+    reduced = sorted(a % x.ndim for a in axis)
+    return [*(a for a in range(x.ndim) if a not in reduced), *reduced]
+
+
+def _rows(x: Array, axis: tuple[int, ...]) -> Array:
+    """Return an array as a matrix, without gaps, each row of which is to be reduced."""
+    moved = x.transpose(_order(x, axis))
+    return _ready(moved).reshape(-1, prod(x.shape[a] for a in axis) or 1)
+
+
+def _from_rows(rows: Array, x: Array, axis: tuple[int, ...]) -> Array:
+    """Return such a matrix in the shape of the array it was made of."""
+    order = _order(x, axis)
+    moved = rows.reshape([x.shape[a] for a in order])
+    return moved.transpose([order.index(a) for a in range(x.ndim)])
 
 
 # Elementwise --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// Softmax and cross-entropy over rows of scores, each in one launch.
+// Softmax, cross-entropy and normalization over rows, each in one launch.
 //
 // The type of the numbers comes from the compiler's options: -DREAL=float or -DREAL=double.
 //
@@ -119,4 +119,57 @@ extern "C" __global__ void scaled_sum(const T* x, double scale, T* total, Int n)
     value = across_row<Sum>(value);
     if (threadIdx.x == 0)
         *total = value * T(scale);
+}
+
+__device__ T sum_of(const T* x, Int n)
+{
+    T value = 0;
+    for (Int i = threadIdx.x; i < n; i += blockDim.x)
+        value += x[i];
+    return across_row<Sum>(value);
+}
+
+// The sum of (x - mean)^2, which loses no digits where the mean is great
+__device__ T sum_of_squares(const T* x, Int n, T mean)
+{
+    T value = 0;
+    for (Int i = threadIdx.x; i < n; i += blockDim.x)
+        value += (x[i] - mean) * (x[i] - mean);
+    return across_row<Sum>(value);
+}
+
+// y = (x - mean(x)) / sqrt(var(x) + eps)
+extern "C" __global__ void standardize(const T* x, T* y, double eps, Int rows, Int n)
+{
+    Int row = this_row();
+    if (row >= rows)
+        return;
+    x += row * n;
+    y += row * n;
+    T mean = sum_of(x, n) / n;
+    T spread = sqrt(sum_of_squares(x, n, mean) / n + T(eps));
+    for (Int i = threadIdx.x; i < n; i += blockDim.x)
+        y[i] = (x[i] - mean) / spread;
+}
+
+// The gradient of that with respect to x, for the gradient g of y:
+// (g - mean(g) - y mean(g y)) / sqrt(var(x) + eps)
+extern "C" __global__ void standardize_x(
+    const T* g, const T* x, const T* y, T* result, double eps, Int rows, Int n)
+{
+    Int row = this_row();
+    if (row >= rows)
+        return;
+    g += row * n;
+    x += row * n;
+    y += row * n;
+    result += row * n;
+    T mean = sum_of(x, n) / n;
+    T spread = sqrt(sum_of_squares(x, n, mean) / n + T(eps));
+    T mean_g = sum_of(g, n) / n, slope = 0;
+    for (Int i = threadIdx.x; i < n; i += blockDim.x)
+        slope += g[i] * y[i];
+    slope = across_row<Sum>(slope) / n;
+    for (Int i = threadIdx.x; i < n; i += blockDim.x)
+        result[i] = (g[i] - mean_g - y[i] * slope) / spread;
 }

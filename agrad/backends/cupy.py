@@ -180,11 +180,23 @@ def _nll_z(xp: Backend, g: Array, z: Array, key: Any, scale: float | None) -> Ar
     return cuda_kernels.nll_z(g, z, key, scale)
 
 
+def _standardize(xp: Backend, x: Array, axis: tuple[int, ...], eps: float) -> Array:
+    return cuda_kernels.standardize(x, axis, eps)
+
+
+def _standardize_x(
+    xp: Backend, g: Array, x: Array, out: Array, axis: tuple[int, ...], eps: float
+) -> Array:
+    return cuda_kernels.standardize_x(g, x, out, axis, eps)
+
+
 CuPyBackend.kernels = {
     "affine_transform": _affine_transform,
     "relu.x": _relu_x,
     "nll": _nll,
     "nll.z": _nll_z,
+    "standardize": _standardize,
+    "standardize.x": _standardize_x,
 }
 
 

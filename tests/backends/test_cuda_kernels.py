@@ -15,6 +15,7 @@ import pytest
 import agrad as ag
 from agrad.backends import Backend, backend_of
 from agrad.nn import functional as F
+from agrad.nn.functional.normalization import _STANDARDIZE
 from tests.conftest import PARAMS, PLACES
 
 RNG = np.random.default_rng(0)
@@ -263,6 +264,63 @@ def test_a_batch_takes_two_launches_forward_and_one_back(launches):
     F.softmax(z)
     F.log_softmax(z)
     assert launches == ["nll", "nll_z", "softmax", "log_softmax"]
+
+
+# Normalization -----------------------------------------------------------------------------------
+
+AXES = {
+    "the features of examples": ((6, 33), (-1,)),
+    "features of two axes": ((2, 5, 3, 7), (-2, -1)),
+    "one example": ((40,), (0,)),
+    "a batch, for each channel": ((3, 4, 5, 2), (0, 2, 3)),
+    "a batch, for each feature": ((300, 3), (0,)),
+    "many features": ((2, 3000), (1,)),
+    "no examples": ((0, 4), (1,)),
+    "no features": ((4, 0), (1,)),
+    "all of one value": ((3, 1), (1,)),
+}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("case", AXES)
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value:RuntimeWarning")
+def test_normalization_is_the_plain_one(case, dtype, place, own, plain):
+    shape, axis = AXES[case]
+    x, g = (RNG.normal(size=shape).astype(dtype) for _ in range(2))
+    x += np.asarray(5, dtype)  # the variance is of what is left without the mean
+    with own.device:
+        results, expected = [], []
+        for backend, kind, found in ((own, dtype, results), (plain, "float64", expected)):
+            bound = backend.make_bound(_STANDARDIZE)
+            raw = place.array(x.astype(kind))
+            out = bound.forward(raw, axis=axis, eps=1e-5)
+            found += [out, bound.rules[0](place.array(g.astype(kind)), raw, out, axis, 1e-5)]
+        for result, each in zip(results, expected, strict=True):
+            result, each = place.numpy(result), place.numpy(each)
+            assert result.dtype == dtype
+            scale = {"float16": 2e-2, "float32": 2e-5, "float64": 1e-12}[dtype]
+            np.testing.assert_allclose(result, each, rtol=scale, atol=scale)
+
+
+def test_normalization_takes_views(place, own, plain):
+    x, g = RNG.normal(size=(2, 6, 8))
+    with own.device:
+        for view in (lambda a: a.T, lambda a: a[::2, 1::3], lambda a: a[:, ::-1]):
+            each = [view(place.array(array)) for array in (g, x)]
+            bounds = [backend.make_bound(_STANDARDIZE) for backend in (own, plain)]
+            outs = [bound.forward(each[1], axis=(1,), eps=1e-3) for bound in bounds]
+            same(place, *outs, "float64")
+            grads = [
+                bound.rules[0](*each, out, (1,), 1e-3)
+                for bound, out in zip(bounds, outs, strict=True)
+            ]
+            same(place, *grads, "float64")
+
+
+def test_a_layer_norm_takes_one_launch_forward_and_one_back(launches):
+    x = ag.Tensor(np.ones((4, 3)), device="cuda:1", requires_grad=True)
+    F.layer_norm(x, 3).backward(ag.ones((4, 3), device="cuda:1", dtype=ag.float64))
+    assert launches == ["standardize", "standardize_x"]
 
 
 # Activations -------------------------------------------------------------------------------------
