@@ -746,9 +746,7 @@ class Recorder(Backend):
     def axpy_all(self, alpha: Any, xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
         self._check_unshared(ys, views=True)
         new_array = partial(Backend.axpy, self.actual)  # the generic one writes to nothing
-        return [
-            self.run("axpy", new_array, (alpha, x, y), {}) for x, y in zip(xs, ys, strict=True)
-        ]
+        return [self.run("axpy", new_array, (alpha, x, y), {}) for x, y in zip(xs, ys, strict=True)]
 
     def outer(self, x1: Any, x2: Any) -> Any:
         return self.run("outer", self.actual.outer, (x1, x2), {})
