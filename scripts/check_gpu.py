@@ -3,8 +3,9 @@
     python scripts/check_gpu.py
 
 It runs the tests marked `cuda`, trains the deep ReLU network on the GPU and on the CPU from the
-same seed, compares the two, and writes what it found to out/gpu/report.md and report.json. It
-exits with 0 if all is well, with 1 if something differs, and with 2 if there is no GPU to check.
+same seed, compares the two, times steps against PyTorch's on the same card (by bench/gpu.py), and
+writes what it found to out/gpu/report.md and report.json. It exits with 0 if all is well, with 1 if
+something differs, and with 2 if there is no GPU to check. No time makes it fail.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +29,14 @@ from tables import markdown_table
 import agrad as ag
 from agrad.nn.functional import nll
 
+sys.path.append(str(Path(__file__).parent / "bench"))
+
+import gpu
+from arguments import positive_float
+
 ROOT = Path(__file__).parent.parent
 SEED = 0
+BATCHES = [1, 64, 1024, 4096]  # of the steps that are timed beside PyTorch's
 WARM_UP = 20  # steps before the clock starts, in which kernels are compiled
 
 # How far the GPU's losses and weights may be from the CPU's. The two add up in different orders,
@@ -64,6 +73,7 @@ def machine(device: str) -> dict[str, str]:
         "CUDA runtime": cuda_version(runtime.runtimeGetVersion()),
         "CuPy": cupy.__version__,
         "NumPy": np.__version__,
+        **({"PyTorch": version("torch")} if find_spec("torch") else {}),
         "Python": platform.python_version(),
         "agrad": ag.__version__,
     }
@@ -169,6 +179,9 @@ def report(figures: Figures) -> str:
             markdown_table(["run", "", "CPU", "GPU", "difference", "at most", "passed"], compared),
             "Examples per second:",
             markdown_table(["run", "CPU", "GPU"], speeds),
+            "A step of gradient descent on this card, with the data set on it:",
+            figures["wrong"] or gpu.tables(figures["steps"]),
+            *(f"{name} is left out: {why}." for name, why in figures["left out"].items()),
         ]
     )
 
@@ -181,6 +194,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--device", default="cuda", help='"cuda" or "cuda:1"')
     parser.add_argument("--steps", type=train_mnist.positive_int, default=300, help="to compare")
+    parser.add_argument("--seconds", type=positive_float, default=2, help="to time each step for")
     parser.add_argument("--data-dir", type=Path, default=train_mnist.DATA_DIR, help="MNIST's files")
     parser.add_argument("--out", type=Path, default=Path("out/gpu"), help="folder of the report")
     args = parser.parse_args(argv)
@@ -213,12 +227,22 @@ def main(argv: list[str] | None = None) -> int:
         found, speeds[run] = compare(run, train, device, tolerance)
         comparisons += found
 
+    print("timing steps beside PyTorch's ...", flush=True)
+    try:
+        steps, left_out = gpu.measure(device, gpu.NETWORKS, BATCHES, args.seconds)
+        wrong = None
+    except RuntimeError as error:  # what isn't the same isn't timed
+        steps, left_out, wrong = [], {}, str(error)
+
     figures = {
-        "passed": passed and all(each.passed for each in comparisons),
+        "passed": passed and all(each.passed for each in comparisons) and not wrong,
         "machine": facts,
         "tests": {"passed": passed, "summary": summary},
         "comparisons": [asdict(each) for each in comparisons],
         SPEED: speeds,
+        "steps": steps,
+        "left out": left_out,
+        "wrong": wrong,
     }
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "report.md").write_text(report(figures) + "\n")

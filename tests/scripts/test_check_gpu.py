@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,14 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 @pytest.fixture
 def script(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS / "bench")
     monkeypatch.syspath_prepend(SCRIPTS)
-    return importlib.import_module("check_gpu")
+    script = importlib.import_module("check_gpu")
+    monkeypatch.setattr(script, "BATCHES", [2])
+    monkeypatch.setattr(script, "WARM_UP", 1)
+    monkeypatch.setattr(script.gpu, "TURN", 1)
+    monkeypatch.setattr(script.gpu, "NETWORKS", {"MLP": script.gpu.mlp})
+    return script
 
 
 @pytest.fixture
@@ -47,13 +55,14 @@ def check(script, card, monkeypatch, tmp_path):
         images = rng.random((n, 28, 28)).astype(np.float32)
         return Dataset(Tensor(images), Tensor(rng.integers(0, 10, n)))
 
-    data = Splits(part(1600), part(20), part(20))
+    data = Splits(part(5 * 64), part(20), part(20))
     monkeypatch.setattr(ag.data, "mnist", lambda root: data)
     monkeypatch.setattr(script, "run_tests", lambda: (True, "12 passed, 3 skipped in 4.5s"))
 
     def run():
         out = tmp_path / "out"
-        code = script.main(["--device", "cuda:1", "--steps", "3", "--out", str(out)])
+        options = ["--device", "cuda:1", "--steps", "3", "--seconds", "0.001"]
+        code = script.main([*options, "--out", str(out)])
         return code, json.loads((out / "report.json").read_text()), (out / "report.md").read_text()
 
     return run
@@ -69,6 +78,7 @@ def test_a_gpu_that_computes_as_the_cpu_does_passes(check, script, card, capsys)
         "CUDA runtime": "12.9",
         "CuPy": card.__version__,
         "NumPy": np.__version__,
+        **({"PyTorch": version("torch")} if find_spec("torch") else {}),
         "Python": ".".join(map(str, sys.version_info[:3])),
         "agrad": ag.__version__,
     }
@@ -86,6 +96,14 @@ def test_a_gpu_that_computes_as_the_cpu_does_passes(check, script, card, capsys)
         assert each["passed"]
         assert 0 <= each["difference"] <= each["tolerance"] <= 2e-3
 
+    assert [(each["network"], each["batch"]) for each in figures["steps"]] == [("MLP", 2)]
+    for each in figures["steps"]:
+        assert set(each["microseconds"]) == {"agrad eager", "agrad recorded"}
+        assert min(each["microseconds"].values()) > 0
+    assert set(figures["left out"]) == {"PyTorch eager", "PyTorch, CUDA graph"}
+    assert "| MLP, batch | agrad eager, µs |" in text
+    assert "PyTorch eager is left out: " in text
+
     assert "Pretend 1" in text
     assert "12 passed, 3 skipped in 4.5s" in text
     assert all(run in text for run in runs)
@@ -102,7 +120,8 @@ BREAKS = {
 
 @pytest.mark.parametrize("how", BREAKS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_gpu_that_computes_otherwise_fails(how, check, monkeypatch):
+def test_a_gpu_that_computes_otherwise_fails(how, check, script, monkeypatch):
+    monkeypatch.setattr(script.gpu, "measure", lambda *args: ([], {}))
     name, change = BREAKS[how]
     kind = type(ag.backends.backend_for("cuda:1"))
     monkeypatch.setattr(kind, name, change(getattr(kind, name)))
@@ -115,7 +134,19 @@ def test_a_gpu_that_computes_otherwise_fails(how, check, monkeypatch):
     assert "| NO |" in text
 
 
+def test_steps_that_come_to_other_weights_are_not_timed(check, script, monkeypatch):
+    def measure(*args):
+        raise RuntimeError("agrad recorded doesn't compute what agrad does on the CPU")
+
+    monkeypatch.setattr(script.gpu, "measure", measure)
+    code, figures, text = check()
+    assert code == 1
+    assert figures["steps"] == []
+    assert "agrad recorded doesn't compute what agrad does on the CPU" in text
+
+
 def test_tests_that_fail_fail_the_check(check, script, monkeypatch):
+    monkeypatch.setattr(script.gpu, "measure", lambda *args: ([], {}))
     monkeypatch.setattr(script, "run_tests", lambda: (False, "1 failed, 11 passed in 4.5s"))
     code, figures, text = check()
     assert code == 1
