@@ -1,5 +1,6 @@
 """The places that the tests run over: every array library at hand, on every device it has here."""
 
+import gc
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,18 @@ import numpy as np
 import pytest
 
 import agrad as ag
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After each file, spare the garbage collector what is there to stay.
+
+    Tests that look for garbage have it look through all objects, of which thousands of tests have
+    many.
+    """
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
 
 # A slow machine is no failure
 hypothesis.settings.register_profile("agrad", deadline=None)

@@ -9,6 +9,7 @@ that can do better has a file of its own next to this one.
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, partial
+from operator import imul
 from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
@@ -333,10 +334,7 @@ class Backend:
         The velocities are written in place where the library allows it, the parameters as by
         `axpy`.
         """
-        new = []
-        for g, v in zip(gs, vs, strict=True):
-            v *= momentum
-            new.append(self.axpy(1, g, v))
+        new = self.axpy_all(1, gs, [imul(v, momentum) for v in vs])
         return new, self.axpy_all(-lr, new, ps)
 
     def outer(self, x1: Array, x2: Array) -> Array:
