@@ -12,13 +12,22 @@ import array_api_compat
 
 from agrad.backends import numpy_conv as numpy_conv
 from agrad.backends import numpy_layers as numpy_layers
-from agrad.backends.generic import Array, Backend, Bound, StepPlanner, Writing, has_integers
+from agrad.backends.generic import (
+    AdamNumbers,
+    Array,
+    Backend,
+    Bound,
+    StepPlanner,
+    Writing,
+    has_integers,
+)
 from agrad.backends.numpy import CPU, default_rng, is_number
 from agrad.backends.numpy_steps import NumPySteps
 from agrad.backends.recorder import Recorder, Tape, Traced, TracedNumber, recording
 
 __all__ = [
     "CPU",
+    "AdamNumbers",
     "Array",
     "Backend",
     "Bound",

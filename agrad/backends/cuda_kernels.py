@@ -12,9 +12,10 @@ from typing import Any
 import cupy
 import numpy as np
 
-from agrad.backends.generic import Array
+from agrad.backends.generic import AdamNumbers, Array
 
 __all__ = [
+    "adam_all",
     "axpy_all",
     "has_rows",
     "log_softmax",
@@ -222,3 +223,8 @@ def momentum_all(momentum: float, lr: float, triples: list[Group]) -> list[Group
     Return those that it can't take.
     """
     return _update("momentum_all", triples, momentum, lr)
+
+
+def adam_all(numbers: AdamNumbers, quadruples: list[Group]) -> list[Group]:
+    """Take Adam's step for quadruples (g, m, v, p) in one launch; return those it can't take."""
+    return _update("adam_all", quadruples, *numbers)

@@ -8,7 +8,7 @@ import array_api_compat.cupy
 import cupy
 
 from agrad.backends import cuda_kernels
-from agrad.backends.generic import Array, Backend
+from agrad.backends.generic import AdamNumbers, Array, Backend
 from agrad.backends.special import Special
 
 __all__ = ["CuPyBackend", "cuda", "device_count"]
@@ -126,6 +126,11 @@ class CuPyBackend(Backend):
             if left:
                 super().momentum_all(momentum, lr, *zip(*left, strict=True))
         return list(vs), list(ps)
+
+    def adam_all(self, numbers: AdamNumbers, quadruples: Sequence[tuple[Array, ...]]) -> list[bool]:
+        with self.device:
+            left = set(map(id, cuda_kernels.adam_all(numbers, list(quadruples))))
+        return [id(each) not in left for each in quadruples]
 
     def softmax(self, x: Array, axis: int = -1) -> Array:
         kernel = cuda_kernels.has_rows(x, axis)

@@ -9,12 +9,11 @@ that can do better has a file of its own next to this one.
 import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property, partial
-from operator import imul
 from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
 
-__all__ = ["Backend", "Bound", "StepPlanner", "Writing", "has_integers", "has_masks"]
+__all__ = ["AdamNumbers", "Backend", "Bound", "StepPlanner", "Writing", "has_integers", "has_masks"]
 
 Array = Any  # a raw array of whichever library
 _CREATION = frozenset(("arange", "empty", "eye", "full", "linspace", "ones", "zeros"))
@@ -93,6 +92,24 @@ class _Bindings(dict[Any, Bound]):
     def __missing__(self, primitive: Any) -> Bound:
         bound = self[primitive] = self.backend.make_bound(primitive)
         return bound
+
+
+class AdamNumbers(NamedTuple):
+    """The numbers of a step of Adam, which changes g, m, v and p one after the other.
+
+    ``g = sign * g + coupled * p``, ``m = beta1 * m + (1 - beta1) * g``,
+    ``v = beta2 * v + (1 - beta2) * g**2``, and
+    ``p -= lr * (m / (root * sqrt(v) + eps) + decoupled * p)``.
+    """
+
+    beta1: float
+    beta2: float
+    root: float
+    eps: float
+    lr: float
+    sign: float
+    coupled: float
+    decoupled: float
 
 
 class Backend:
@@ -334,8 +351,16 @@ class Backend:
         The velocities are written in place where the library allows it, the parameters as by
         `axpy`.
         """
-        new = self.axpy_all(1, gs, [imul(v, momentum) for v in vs])
+        scaled = []
+        for v in vs:
+            v *= momentum
+            scaled.append(v)
+        new = self.axpy_all(1, gs, scaled)
         return new, self.axpy_all(-lr, new, ps)
+
+    #: ``adam_all(numbers, [(g, m, v, p), ...])``, if all can be changed at once: it does, in place,
+    #: and returns for each whether it could
+    adam_all: Callable[..., list[bool]] | None = None
 
     def outer(self, x1: Array, x2: Array) -> Array:
         """Return the outer product of two vectors."""

@@ -6,8 +6,9 @@ v ← β₂v + (1-β₂) ∇L². Both begin with 0; dividing by 1 - βᵗ makes 
 
 from typing import Any
 
-from agrad.backends import Array
+from agrad.backends import AdamNumbers, Array, Backend
 from agrad.optim.optimizer import FormulaOptimizer, Params
+from agrad.tensor import Parameter
 
 __all__ = ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"]
 
@@ -108,6 +109,60 @@ class Adam(FormulaOptimizer):
         scale = 1 - beta1**step
         root = xp.sqrt(square) * (scale / (1 - beta2**step) ** 0.5)
         return mean / (root + scale * group["eps"])
+
+    def _update(
+        self,
+        backend: Backend,
+        group: dict[str, Any],
+        params: list[Parameter],
+        gradients: list[Array],
+    ) -> None:
+        if backend.adam_all is not None and not group["amsgrad"]:
+            params, gradients = self._go_together(backend, group, params, gradients)
+        super()._update(backend, group, params, gradients)
+
+    def _go_together(
+        self,
+        backend: Backend,
+        group: dict[str, Any],
+        params: list[Parameter],
+        gradients: list[Array],
+    ) -> tuple[list[Parameter], list[Array]]:
+        """Change all parameters at once that the backend can; return the others."""
+        by_step: dict[int, list[tuple[Parameter, Array, dict[str, Any]]]] = {}
+        for p, g in zip(params, gradients, strict=True):
+            values = backend.call(self._remembered, p, group)
+            by_step.setdefault(values["step"] + 1, []).append((p, g, values))
+        left: tuple[list[Parameter], list[Array]] = [], []
+        for step, each in by_step.items():
+            arrays = [(g, s["exp_avg"], s["exp_avg_sq"], p._data) for p, g, s in each]
+            assert backend.adam_all is not None
+            done = backend.adam_all(self._numbers_of(step, group), arrays)
+            for (p, g, _), is_done in zip(each, done, strict=True):
+                if is_done:
+                    self.state[p]["step"] = step
+                else:
+                    left[0].append(p)
+                    left[1].append(g)
+        return left
+
+    def _numbers_of(self, step: int, group: dict[str, Any]) -> AdamNumbers:
+        beta1, beta2 = group["betas"]
+        scale, decay, is_decoupled = (
+            1 - beta1**step,
+            group["weight_decay"],
+            self._is_decoupled(group),
+        )
+        return AdamNumbers(
+            beta1=beta1,
+            beta2=beta2,
+            root=scale / (1 - beta2**step) ** 0.5,
+            eps=scale * group["eps"],
+            lr=self._rate(group),
+            sign=-1.0 if group["maximize"] else 1.0,
+            coupled=0.0 if is_decoupled else decay,
+            decoupled=decay if is_decoupled else 0.0,
+        )
 
 
 class AdamW(Adam):

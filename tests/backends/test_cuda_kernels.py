@@ -399,3 +399,46 @@ def test_a_step_over_all_parameters_is_one_launch(launches):
     launches.clear()
     own.axpy_all(-0.1, gs * 60, ps * 60)  # 240 arrays, 100 at a time
     assert launches == ["axpy_all"] * 3
+
+
+SETTINGS = {
+    "as it comes": {},
+    "weight decay": {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1},
+    "decoupled": {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True},
+    "maximize": {"lr": 0.1, "weight_decay": 0.1, "maximize": True},
+}
+
+
+def adams_weights(shapes, settings, dtype, device=None):
+    """Return the weights after three steps, in the second of which one has no gradient."""
+    rng = np.random.default_rng(0)
+    weights, slopes = ([rng.normal(size=s).astype(dtype) for s in shapes] for _ in range(2))
+    params = [ag.Parameter(w.copy(), device=device) for w in weights]
+    optimizer = ag.optim.Adam(params, **settings)
+    for step in range(3):
+        for i, (p, slope) in enumerate(zip(params, slopes, strict=True)):
+            no_gradient = step == 1 and i == 0
+            p.grad = None if no_gradient else ag.Tensor((step + 1) * slope, device=device)
+        optimizer.step()
+    steps = [optimizer.state[p]["step"] for p in params]
+    return [p.detach().cpu().numpy() for p in params], steps
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_adams_step_is_the_formulas(settings, dtype, place):
+    shapes = [(10, 7), (10,), (), (0, 2)]
+    found, steps = adams_weights(shapes, SETTINGS[settings], dtype, place.device)
+    expected, _ = adams_weights(shapes, SETTINGS[settings], dtype)
+    assert steps == [2, 3, 3, 3]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=10 * TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_a_step_of_adam_is_one_launch_for_all_that_are_alike(launches):
+    adams_weights([(3, 2), (3,)], {"weight_decay": 0.1}, "float32", "cuda:1")
+    # In the third step one parameter is a step behind
+    assert launches == ["adam_all"] * 4
+    launches.clear()
+    adams_weights([(3, 2), (3,)], {"amsgrad": True}, "float32", "cuda:1")
+    assert "adam_all" not in launches
