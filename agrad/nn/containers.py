@@ -105,6 +105,32 @@ class ModuleList(_List[Module]):
     def _check(self, item: Module) -> Module:
         return _of_kind(self, item, Module)
 
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Put a module at a place of the list, or at its end.
+
+        Parameters
+        ----------
+        name : str
+            The number of the place, as text.
+        module : Module
+            What is put there.
+
+        Raises
+        ------
+        TypeError
+            If it is no Module.
+        ValueError
+            If the name is no such number.
+        """
+        numbers = [str(i) for i in range(len(self) + 1)]
+        if name not in numbers:
+            raise ValueError(
+                f"add_module: the modules of a {type(self).__name__} are named by their numbers; "
+                f"the next one is {numbers[-1]!r}, got {name!r}"
+            )
+        item = _of_kind(self, module, Module)
+        self._list[int(name) : int(name) + 1] = [item]
+
 
 class ParameterList(_List[Parameter]):
     """A list of parameters, found under their numbers.
@@ -221,6 +247,23 @@ class ModuleDict(_Dict[Module]):
 
     def _check(self, item: Module) -> Module:
         return _of_kind(self, item, Module)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set an item.
+
+        Parameters
+        ----------
+        name : str
+            Its key.
+        module : Module
+            What is put there.
+
+        Raises
+        ------
+        TypeError
+            If the key is no text, or it is no Module.
+        """
+        self.update({name: _of_kind(self, module, Module)})
 
 
 class ParameterDict(_Dict[Parameter]):

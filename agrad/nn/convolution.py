@@ -103,7 +103,7 @@ class _Convolution(Module):
             bound = 1 / math.sqrt(math.prod(shape[1:]))
             init.uniform_(self.bias, -bound, bound, generator=generator)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         parts = [
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}"

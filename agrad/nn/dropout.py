@@ -23,7 +23,7 @@ class _Dropout(Module):
         self.p = p
         self.generator = generator
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"p={self.p}"
 
 

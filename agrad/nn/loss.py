@@ -35,7 +35,7 @@ Reduction = Literal["mean", "sum", "none"]
 class _Loss(Module):
     """What all losses have in common: `repr` shows the settings that are numbers or words."""
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         shown = [(name, value) for name, value in vars(self).items() if name != "training"]
         return ", ".join(f"{n}={v!r}" for n, v in shown if isinstance(v, (str, int, float)))
 

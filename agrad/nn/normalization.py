@@ -113,7 +113,7 @@ class LayerNorm(Module):
         """
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
@@ -176,7 +176,7 @@ class RMSNorm(Module):
         """
         return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
@@ -261,7 +261,7 @@ class GroupNorm(Module):
             )
         return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
 
 
@@ -333,7 +333,7 @@ class _RunningNorm(Module):
         assert self.running_mean is not None
         return 1 / self.num_batches_tracked.to(self.running_mean.dtype)  # the mean of all so far
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
             f"affine={self.affine}, track_running_stats={self.track_running_stats}"

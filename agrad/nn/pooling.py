@@ -88,7 +88,7 @@ class _MaxPool(Module):
             return_indices=self.return_indices,
         )
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
@@ -142,7 +142,7 @@ class _AvgPool(Module):
         )
         return out
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -171,7 +171,7 @@ class _AdaptiveAvgPool(Module):
         out: Tensor = function(input, self.output_size)
         return out
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
 
 
@@ -502,7 +502,7 @@ class Upsample(Module):
             self.recompute_scale_factor,
         )
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         if self.scale_factor is not None:
             return f"scale_factor={self.scale_factor}, mode={self.mode!r}"
         return f"size={self.size}, mode={self.mode!r}"

@@ -312,7 +312,7 @@ class _Layers(_Kind):
             outs.append(state[0])
         return stack(outs[::-1] if backwards else outs), state
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         defaults: dict[str, Any] = {
             "num_layers": 1,
             "bias": True,
@@ -657,7 +657,7 @@ class _Cell(_Kind):
         ready = _affine(x, self.weight_ih, self.bias_ih)
         return self._step(ready, state, self.weight_hh, self.bias_hh)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         bias = "" if self.bias else ", bias=False"
         kind = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}"
         return f"{self.input_size}, {self.hidden_size}{bias}{kind}"

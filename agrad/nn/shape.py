@@ -51,7 +51,7 @@ class Flatten(Module):
             )
         return reshape(x, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
@@ -102,5 +102,5 @@ class Unflatten(Module):
             )
         return reshape(x, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
