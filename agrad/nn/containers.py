@@ -57,6 +57,8 @@ class _List(Module, Generic[T]):
         TypeError
             If one is of another kind.
         """
+        if not isinstance(items, Iterable):
+            raise TypeError(f"{type(self).__name__} takes a list, got {type(items).__name__}")
         self._list += [self._check(item) for item in items]
         return self
 
@@ -185,12 +187,20 @@ class _Dict(Module, Generic[T]):
         Raises
         ------
         TypeError
-            If a key is no text, or an item is of another kind. Nothing has been changed.
+            If these are no pairs, a key is no text, or an item is of another kind. Nothing has been
+            changed.
         """
-        pairs = [(key, self._check(item)) for key, item in dict(items).items()]
+        name = type(self).__name__
+        try:
+            given = dict(items)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{name} takes a dict, or pairs of a key and an item; got {items!r}"
+            ) from None
+        pairs = [(key, self._check(item)) for key, item in given.items()]
         for key, _ in pairs:
             if not isinstance(key, str):
-                raise TypeError(f"{type(self).__name__}: a key must be a str, got {key!r}")
+                raise TypeError(f"{name}: a key must be a str, got {key!r}")
         self._dict.update(pairs)
 
     def __len__(self) -> int:

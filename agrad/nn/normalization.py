@@ -1,8 +1,6 @@
 """Normalization layers."""
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import Any
 
 from agrad.autograd import no_grad
 from agrad.dtypes import get_default_dtype
@@ -14,6 +12,7 @@ from agrad.nn.functional.normalization import (
     layer_norm,
     rms_norm,
 )
+from agrad.nn.functional.settings import check_number, check_size
 from agrad.nn.module import Module
 from agrad.ops import asarray, ones, reshape, zeros
 from agrad.tensor import Parameter, Tensor
@@ -225,7 +224,9 @@ class GroupNorm(Module):
         dtype: DTypeLike = None,
         device: str | None = None,
     ) -> None:
-        if num_groups < 1 or num_channels < 1 or num_channels % num_groups:
+        check_size("GroupNorm", "num_groups", num_groups)
+        check_size("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
             raise ValueError(
                 "GroupNorm: num_channels must be a multiple of num_groups, got "
                 f"{num_channels!r} and {num_groups!r}"
@@ -284,12 +285,11 @@ class _RunningNorm(Module):
         dtype: DTypeLike,
         device: str | None,
     ) -> None:
-        size: Any = num_features  # an int, or an integer of NumPy
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(
-                f"{type(self).__name__}: num_features must be a positive integer, got "
-                f"{num_features!r}"
-            )
+        name = type(self).__name__
+        check_size(name, "num_features", num_features)
+        check_number(name, "eps", eps, least=0)
+        if momentum is not None:
+            check_number(name, "momentum", momentum, least=0, most=1)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 from agrad.autograd import no_grad
 from agrad.linalg import vector_norm
+from agrad.nn.functional.settings import check_number
 from agrad.ops import clip, concat, minimum, reshape, result_type, stack, zeros
 from agrad.tensor import Tensor
 
@@ -42,7 +44,7 @@ def clip_grad_norm_(
     parameters : iterable of Parameter, or one
         Whose gradients to change, in place; those without one are left out.
     max_norm : float
-        The greatest norm.
+        The greatest norm, at least 0; infinity only to measure it.
     norm_type : float
         Which norm: 2 for the root of the sum of squares, ``float("inf")`` for the greatest, ...
     error_if_nonfinite : bool
@@ -55,6 +57,8 @@ def clip_grad_norm_(
 
     Raises
     ------
+    TypeError, ValueError
+        If a setting is no such number.
     RuntimeError
         If the norm is infinite or NaN, and `error_if_nonfinite` is given.
 
@@ -68,11 +72,14 @@ def clip_grad_norm_(
     >>> [round(x, 4) for x in w.grad.tolist()]
     [0.6, 0.8]
     """
+    check_number("clip_grad_norm_", "max_norm", max_norm, least=0)
+    order: Any = norm_type
+    order = math.inf if order == "inf" else order
+    check_number("clip_grad_norm_", "norm_type", order)
     gradients = [p.grad for p in _list(parameters, "clip_grad_norm_")]
     present = [g for g in gradients if g is not None]
     if not present:
         return zeros(())
-    order = float(norm_type)
     with no_grad():
         norms = [vector_norm(g, ord=order) for g in present]
         together = [n.to(norms[0].device) for n in norms]
@@ -99,7 +106,12 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     parameters : iterable of Parameter, or one
         Whose gradients to change, in place; those without one are left out.
     clip_value : float
-        The greatest absolute value.
+        The greatest absolute value, at least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such number.
 
     Examples
     --------
@@ -110,6 +122,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     >>> w.grad.tolist()
     [-1.0, 0.5]
     """
+    check_number("clip_grad_value_", "clip_value", clip_value, least=0)
     gradients = [p.grad for p in _list(parameters, "clip_grad_value_")]
     with no_grad():
         for g in gradients:

@@ -1,5 +1,7 @@
 """Normalization: values, gradients and running values are PyTorch's, on every backend."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -256,6 +258,10 @@ def test_a_recorded_step_knows_of_evaluation():
             r"BatchNorm1d needs an input of shape \(N, 3\) or \(N, 3, L\); got \(2, 4\)",
         ),
         (lambda: ag.nn.BatchNorm2d(3)(ag.ones((2, 3))), r"shape \(N, 3, H, W\); got \(2, 3\)"),
+        (lambda: ag.nn.GroupNorm(None, 3), "GroupNorm: num_groups must be a positive integer, got"),
+        (lambda: ag.nn.BatchNorm2d(3, momentum=-1), "BatchNorm2d: momentum must be from 0 to 1"),
+        (lambda: ag.nn.BatchNorm2d(3, momentum=math.nan), "momentum must be from 0 to 1, got nan"),
+        (lambda: ag.nn.InstanceNorm1d(3, eps=-1), "InstanceNorm1d: eps must be at least 0, got -1"),
         (lambda: ag.nn.BatchNorm3d(0), "BatchNorm3d: num_features must be a positive integer"),
         (lambda: F.instance_norm(ag.ones((2, 3))), "instance_norm needs an input of shape"),
         (lambda: F.instance_norm(ag.ones((2, 3, 1))), "needs more than one value"),
@@ -265,6 +271,13 @@ def test_a_recorded_step_knows_of_evaluation():
 def test_what_doesnt_fit_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_settings_that_are_no_numbers_are_named():
+    for setting in ("momentum", "eps"):
+        with pytest.raises(TypeError, match=f"BatchNorm1d: {setting} must be a number, got 'a'"):
+            ag.nn.BatchNorm1d(3, **{setting: "a"})
+    assert ag.nn.BatchNorm1d(3, momentum=None).momentum is None  # the mean of all batches
 
 
 def test_modules_show_their_settings():

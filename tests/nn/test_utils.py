@@ -1,5 +1,7 @@
 """Clipping of gradients, and parameters as a vector: PyTorch's values, on every library."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,31 @@ def test_parameters_become_a_vector_and_come_back(backend):
     again = parameters_to_vector(params)
     np.testing.assert_array_equal(backend.numpy(again.detach()), values)
     assert all(p.is_leaf and p.requires_grad for p in params)
+
+
+@pytest.mark.parametrize("bad", ["a", None, math.nan, -1])
+def test_bounds_that_are_none_are_refused(bad):
+    w = ag.Parameter([1.0])
+    (w * w).sum().backward()
+    errors = TypeError, ValueError
+    wanted = "must be at least 0" if isinstance(bad, (int, float)) else "must be a number"
+    with pytest.raises(errors, match=f"clip_grad_norm_: max_norm {wanted}, got {bad!r}"):
+        clip_grad_norm_([w], bad)
+    with pytest.raises(errors, match=f"clip_grad_value_: clip_value {wanted}, got {bad!r}"):
+        clip_grad_value_([w], bad)
+    if bad != -1:  # there are norms of negative order
+        with pytest.raises(errors, match="clip_grad_norm_: norm_type must be a n"):
+            clip_grad_norm_([w], 1.0, bad)
+    assert w.grad.tolist() == [2]
+
+
+def test_an_infinite_bound_leaves_the_gradients_as_they_are():
+    w = ag.Parameter([1.0, 1.0])
+    (w * ag.Tensor([3.0, 4.0], dtype=ag.float32)).sum().backward()
+    assert clip_grad_norm_([w], math.inf).item() == 5
+    assert clip_grad_norm_([w], math.inf, "inf").item() == 4
+    clip_grad_value_([w], math.inf)
+    assert w.grad.tolist() == [3, 4]
 
 
 def test_what_does_not_fit_is_refused():
