@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from types import FunctionType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from agrad.optim.optimizer import Optimizer
 from agrad.tensor import Tensor
@@ -66,6 +66,10 @@ class LRScheduler:
 
     optimizer: Optimizer
 
+    #: Whether what happens in an epoch is still to happen where a schedule goes on with that one.
+    #: It is for those that change the rate in few epochs; of the others the rate has changed.
+    _changes_when_going_on: ClassVar[bool] = False
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._set_optimizer(optimizer)
         if not isinstance(last_epoch, int) or last_epoch < -1:
@@ -97,6 +101,8 @@ class LRScheduler:
         self.last_epoch += 1
         if self.last_epoch == 0:
             self._set(self._first_lr())
+        elif self._changes_when_going_on:
+            self._set(self.get_lr())
         else:
             self._set([group["lr"] for group in self.optimizer.param_groups])
 
@@ -344,6 +350,8 @@ class StepLR(LRScheduler):
     0.25
     """
 
+    _changes_when_going_on = True
+
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
@@ -380,6 +388,8 @@ class MultiStepLR(LRScheduler):
     >>> optimizer.lr
     0.25
     """
+
+    _changes_when_going_on = True
 
     def __init__(
         self,
@@ -424,6 +434,8 @@ class ConstantLR(LRScheduler):
     >>> rates
     [0.5, 0.5, 1.0, 1.0]
     """
+
+    _changes_when_going_on = True
 
     def __init__(
         self,
@@ -613,7 +625,8 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         least, now = self.eta_min, self.factor(self.last_epoch)
         if (self.last_epoch - 1) % (2 * self.T_max) == self.T_max:  # it comes from the smallest
-            return [least + (base - least) * now for base in self.base_lrs]
+            pairs = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+            return [group["lr"] + (base - least) * now for group, base in pairs]
         ratio = now / self.factor(self.last_epoch - 1)
         return [least + (group["lr"] - least) * ratio for group in self.optimizer.param_groups]
 
@@ -804,6 +817,7 @@ class CyclicLR(_Cycle):
             for rate, group in zip(base_lrs, optimizer.param_groups, strict=True):
                 group["lr"] = group["initial_lr"] = rate
         super().__init__(optimizer, last_epoch)
+        self.base_lrs = base_lrs  # as PyTorch: the groups may have begun with others
 
     def _scale(self, cycle: int) -> float:
         if self.scale_fn is not None:

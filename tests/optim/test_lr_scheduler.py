@@ -268,28 +268,37 @@ def test_an_object_that_is_called_is_saved_with_its_attributes():
     assert other.lr_lambdas[0].speed == 0.5
 
 
+# Each with milestones, or whatever it has of that kind, in the first dozen epochs
+RESUMED = {
+    "StepLR": {"step_size": 3},
+    "MultiStepLR": {"milestones": [2, 5, 5, 9], "gamma": 0.5},
+    "ConstantLR": {"factor": 0.3, "total_iters": 4},
+    "LinearLR": {"start_factor": 0.3, "total_iters": 4},
+    "ExponentialLR": {"gamma": 0.9},
+    "PolynomialLR": {"total_iters": 6, "power": 2.0},
+    "CosineAnnealingLR": {"T_max": 4, "eta_min": 0.01},
+    "LambdaLR": {"lr_lambda": falling},
+    "MultiplicativeLR": {"lr_lambda": short},
+    "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3},
+    "OneCycleLR": {"max_lr": 0.5, "total_steps": 30},
+}
+
+
 @needs_torch
-@pytest.mark.parametrize(
-    "name", ["LambdaLR", "StepLR", "ExponentialLR", "LinearLR", "PolynomialLR, settings"]
-)
-def test_a_schedule_can_go_on_after_an_epoch_as_in_pytorch(name):
+@pytest.mark.parametrize("kind", RESUMED)
+@pytest.mark.parametrize("last_epoch", range(13))
+def test_a_schedule_can_go_on_after_any_epoch_as_in_pytorch(kind, last_epoch):
     results = []
     for module, make in ((ours, optimizer_of_ours), (theirs, optimizer_of_theirs)):
         optimizer = make()
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"] * 2
-        kind, settings = name.partition(",")[0], {}
-        if kind == "LambdaLR":
-            settings = {"lr_lambda": falling}
-        elif kind == "StepLR":
-            settings = {"step_size": 5}
-        elif kind == "ExponentialLR":
-            settings = {"gamma": 0.9}
-        else:
-            settings = {"total_iters": 30}
-        schedule = getattr(module, kind)(optimizer, **settings, last_epoch=6)
+            if kind == "OneCycleLR":  # it has left them there
+                group |= {"max_lr": 0.5, "min_lr": 1e-4}
+                group |= {"max_momentum": 0.95, "base_momentum": 0.85}
+        schedule = getattr(module, kind)(optimizer, **RESUMED[kind], last_epoch=last_epoch)
         seen = [facts(optimizer, schedule)]
-        for _ in range(10):
+        for _ in range(8):
             schedule.step()
             seen.append(facts(optimizer, schedule))
         results.append(seen)
