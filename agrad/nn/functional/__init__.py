@@ -81,6 +81,9 @@ from agrad.nn.functional.normalization import (
     layer_norm,
     rms_norm,
 )
+from agrad.nn.functional.padding import (
+    pad,
+)
 from agrad.nn.functional.pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -161,6 +164,7 @@ __all__ = [
     "nll_loss",
     "normalize",
     "one_hot",
+    "pad",
     "pairwise_distance",
     "poisson_nll_loss",
     "prelu",
