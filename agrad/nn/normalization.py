@@ -10,6 +10,7 @@ from agrad.nn.functional.normalization import (
     group_norm,
     instance_norm,
     layer_norm,
+    local_response_norm,
     rms_norm,
 )
 from agrad.nn.functional.settings import check_number, check_size
@@ -27,6 +28,7 @@ __all__ = [
     "InstanceNorm2d",
     "InstanceNorm3d",
     "LayerNorm",
+    "LocalResponseNorm",
     "RMSNorm",
 ]
 
@@ -264,6 +266,53 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+class LocalResponseNorm(Module):
+    """Divide by what neighbouring channels have at the same place.
+
+    See `functional.local_response_norm`.
+
+    Parameters
+    ----------
+    size : int
+        How many channels, itself among them.
+    alpha, beta, k : float
+        α, β and k.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.nn.LocalResponseNorm(2)(ag.ones((4, 3, 5, 5))).shape
+    (4, 3, 5, 5)
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        check_size("LocalResponseNorm", "size", size)
+        for name, value in (("alpha", alpha), ("beta", beta), ("k", k)):
+            check_number("LocalResponseNorm", name, value)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input normalized.
+
+        Parameters
+        ----------
+        input : Tensor
+            Of shape (N, C, ...), with one more axis at least.
+
+        Returns
+        -------
+        Tensor
+            Of the shape of `input`.
+        """
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 class _RunningNorm(Module):
