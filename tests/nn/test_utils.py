@@ -9,6 +9,8 @@ import agrad as ag
 from agrad.nn.utils import (
     clip_grad_norm_,
     clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
     parameters_to_vector,
     vector_to_parameters,
 )
@@ -92,6 +94,35 @@ def test_gradients_are_clipped_in_place_and_one_parameter_will_do():
     np.testing.assert_allclose(held.tolist(), [0.6, 0.8], rtol=1e-6)
     clip_grad_value_(w, 0.7)
     np.testing.assert_allclose(held.tolist(), [0.6, 0.7], rtol=1e-6)
+
+
+@needs_torch
+@pytest.mark.parametrize("norm_type", [2.0, 1, float("inf")])
+@pytest.mark.parametrize("max_norm", [0.1, 100.0])
+def test_a_norm_that_is_known_clips_as_pytorchs(max_norm, norm_type):
+    params = parameters()
+    twins = [torch.ones(shape, dtype=torch.float64, requires_grad=True) for shape in SHAPES]
+    for t, g in zip(twins, GRADIENTS, strict=True):
+        t.grad = torch.tensor(g)
+    norm = get_total_norm([p.grad for p in params], norm_type)
+    theirs = torch.nn.utils.get_total_norm([t.grad for t in twins], norm_type)
+    np.testing.assert_allclose(norm.item(), theirs.item(), rtol=1e-12)
+    clip_grads_with_norm_(params, max_norm, norm)
+    torch.nn.utils.clip_grads_with_norm_(twins, max_norm, theirs)
+    for p, t in zip(params, twins, strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), t.grad.numpy(), rtol=1e-12)
+    assert get_total_norm([]).item() == 0
+    with pytest.raises(RuntimeError, match="get_total_norm: the norm of the gradients is nan"):
+        get_total_norm([ag.Tensor([math.nan])], error_if_nonfinite=True)
+    with pytest.raises(ValueError, match="clip_grads_with_norm_: max_norm must be at least 0"):
+        clip_grads_with_norm_(params, -1, norm)
+
+
+def test_complex_gradients_are_clipped_too():
+    w = ag.Parameter(np.array([1 + 1j], dtype="complex64"))
+    w.grad = ag.Tensor(np.array([3 + 4j], dtype="complex64"))
+    assert clip_grad_norm_([w], 1.0).item() == 5
+    np.testing.assert_allclose(w.grad.numpy(), [0.6 + 0.8j], rtol=1e-5)
 
 
 def test_without_gradients_the_norm_is_0():

@@ -74,6 +74,7 @@ from agrad.nn.functional.losses import (
     smooth_l1_loss,
     soft_margin_loss,
     triplet_margin_loss,
+    triplet_margin_with_distance_loss,
 )
 from agrad.nn.functional.normalization import (
     batch_norm,
@@ -116,6 +117,7 @@ from agrad.nn.functional.vectors import (
     cosine_similarity,
     normalize,
     pairwise_distance,
+    pdist,
 )
 
 __all__ = [
@@ -194,6 +196,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",
@@ -217,5 +220,6 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unfold",
 ]

@@ -5,6 +5,7 @@ Each takes ``reduction``: "mean" and "sum" are those of all single losses, "none
 
 import math
 import operator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -71,6 +72,7 @@ __all__ = [
     "smooth_l1_loss",
     "soft_margin_loss",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 Reduction = Literal["mean", "sum", "none"]
@@ -1259,13 +1261,81 @@ def triplet_margin_loss(
     >>> round(triplet_margin_loss(anchor, far, anchor).item(), 4)
     6.0
     """
+    return _triplet_loss(
+        "triplet_margin_loss",
+        (anchor, positive, negative),
+        lambda x1, x2: pairwise_distance(x1, x2, p, eps),
+        margin,
+        swap,
+        reduction,
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: TensorLike,
+    positive: TensorLike,
+    negative: TensorLike,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return max(0, margin + d(anchor, positive) - d(anchor, negative)), for a distance d.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor
+        Of one shape: each positive should be nearer to its anchor than the negative is.
+    distance_function : callable, optional
+        d, which gives a distance for each triplet; `pairwise_distance` if not given.
+    margin, swap, reduction
+        As for `triplet_margin_loss`.
+
+    Returns
+    -------
+    Tensor
+        Of no dimensions, or of the distances' shape with reduction="none".
+
+    Raises
+    ------
+    TypeError
+        If the distance is no function.
+    ValueError
+        If the shapes differ, `margin` isn't positive, or there is no such reduction.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import triplet_margin_with_distance_loss
+    >>> anchor, far = Tensor([[0.0, 0.0]]), Tensor([[3.0, 4.0]])
+    >>> triplet_margin_with_distance_loss(
+    ...     anchor, far, anchor, distance_function=lambda x, y: abs(x - y).max(axis=-1)
+    ... ).item()
+    5.0
+    """
+    name = "triplet_margin_with_distance_loss"
+    distance = pairwise_distance if distance_function is None else distance_function
+    if not callable(distance):
+        raise TypeError(f"{name}: distance_function must be a function, got {distance!r}")
+    return _triplet_loss(name, (anchor, positive, negative), distance, margin, swap, reduction)
+
+
+def _triplet_loss(
+    name: str,
+    triplets: tuple[TensorLike, TensorLike, TensorLike],
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+    reduction: str,
+) -> Tensor:
     check_reduction(reduction)
     if not margin > 0:
-        raise ValueError(f"triplet_margin_loss: margin must be positive, got {margin}")
-    x, near = _pair("triplet_margin_loss", anchor, positive)
-    x, far = _pair("triplet_margin_loss", x, negative)
-    to_near = pairwise_distance(x, near, p, eps)
-    to_far = pairwise_distance(x, far, p, eps)
+        raise ValueError(f"{name}: margin must be positive, got {margin}")
+    anchor, positive, negative = triplets
+    x, near = _pair(name, anchor, positive)
+    x, far = _pair(name, x, negative)
+    to_near, to_far = distance(x, near), distance(x, far)
     if swap:
-        to_far = minimum(to_far, pairwise_distance(near, far, p, eps))
+        to_far = minimum(to_far, distance(near, far))
     return reduce(clip(margin + to_near - to_far, 0), reduction)
