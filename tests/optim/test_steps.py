@@ -377,6 +377,24 @@ def test_a_recorded_step_gives_the_same_weights_also_with_other_settings(name):
             np.testing.assert_allclose(twins, number, rtol=1e-13, atol=1e-15)
 
 
+@needs_torch
+@pytest.mark.parametrize("name", ["ASGD", "ASGD, settings"])
+def test_the_average_that_asgd_keeps_is_pytorchs(name, monkeypatch):
+    ours = make(name, parameters(name))
+    twins = [torch.tensor(x, requires_grad=True) for x in START]
+    theirs = make_theirs(name, twins, monkeypatch)
+    run(ours, range(STEPS), parts(name))
+    for step in range(STEPS):
+        for i, p in enumerate(twins):
+            p.grad = torch.tensor(gradient(p.detach().numpy(), step, i))
+        theirs.step()
+    for p, q in zip(ours.params, twins, strict=True):
+        own, other = ours.state[p], theirs.state[q]
+        np.testing.assert_allclose(own["ax"].numpy(), other["ax"].numpy(), rtol=1e-10)
+        for number in ("step", "eta", "mu"):
+            np.testing.assert_allclose(own[number], other[number].item(), rtol=1e-12)
+
+
 def test_a_parameter_without_a_gradient_has_no_state_and_counts_no_steps():
     still, moving = ag.Parameter([1.0]), ag.Parameter([1.0])
     optimizer = optim.Adam([still, moving])
