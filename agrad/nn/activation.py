@@ -94,7 +94,7 @@ class LeakyReLU(Module):
         """Return leaky_relu(x)."""
         return F.leaky_relu(x, self.negative_slope)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"negative_slope={self.negative_slope}"
 
 
@@ -154,7 +154,7 @@ class PReLU(Module):
         """Return x, times the slopes where it isn't positive."""
         return F.prelu(x, self.weight)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
 
 
@@ -197,7 +197,7 @@ class RReLU(Module):
         """Return x, times random slopes (in training) where it isn't positive."""
         return F.rrelu(x, self.lower, self.upper, self.training, generator=self.generator)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"lower={self.lower}, upper={self.upper}"
 
 
@@ -223,7 +223,7 @@ class ELU(Module):
         """Return elu(x)."""
         return F.elu(x, self.alpha)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
 
 
@@ -264,7 +264,7 @@ class CELU(Module):
         """Return celu(x)."""
         return F.celu(x, self.alpha)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"alpha={self.alpha}"
 
 
@@ -290,7 +290,7 @@ class GELU(Module):
         """Return gelu(x)."""
         return F.gelu(x, self.approximate)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
 
 
@@ -349,7 +349,7 @@ class Softplus(Module):
         """Return softplus(x)."""
         return F.softplus(x, self.beta, self.threshold)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
@@ -450,7 +450,7 @@ class Softshrink(Module):
         """Return softshrink(x)."""
         return F.softshrink(x, self.lambd)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"lambd={self.lambd}"
 
 
@@ -476,7 +476,7 @@ class Hardshrink(Module):
         """Return hardshrink(x)."""
         return F.hardshrink(x, self.lambd)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"lambd={self.lambd}"
 
 
@@ -505,7 +505,7 @@ class Hardtanh(Module):
         """Return hardtanh(x)."""
         return F.hardtanh(x, self.min_val, self.max_val)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"min_val={self.min_val}, max_val={self.max_val}"
 
 
@@ -564,7 +564,7 @@ class Threshold(Module):
         """Return threshold(x)."""
         return F.threshold(x, self.threshold, self.value)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"threshold={self.threshold}, value={self.value}"
 
 
@@ -574,7 +574,7 @@ class _AlongAxis(Module):
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 

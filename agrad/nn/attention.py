@@ -304,7 +304,7 @@ class MultiheadAttention(Module):
                 mask = concat([mask, free], axis=-1)
         return k, v, mask
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"{self.embed_dim}, {self.num_heads}, batch_first={self.batch_first}"
 
 

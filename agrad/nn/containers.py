@@ -57,6 +57,8 @@ class _List(Module, Generic[T]):
         TypeError
             If one is of another kind.
         """
+        if not isinstance(items, Iterable):
+            raise TypeError(f"{type(self).__name__} takes a list, got {type(items).__name__}")
         self._list += [self._check(item) for item in items]
         return self
 
@@ -104,6 +106,32 @@ class ModuleList(_List[Module]):
 
     def _check(self, item: Module) -> Module:
         return _of_kind(self, item, Module)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Put a module at a place of the list, or at its end.
+
+        Parameters
+        ----------
+        name : str
+            The number of the place, as text.
+        module : Module
+            What is put there.
+
+        Raises
+        ------
+        TypeError
+            If it is no Module.
+        ValueError
+            If the name is no such number.
+        """
+        numbers = [str(i) for i in range(len(self) + 1)]
+        if name not in numbers:
+            raise ValueError(
+                f"add_module: the modules of a {type(self).__name__} are named by their numbers; "
+                f"the next one is {numbers[-1]!r}, got {name!r}"
+            )
+        item = _of_kind(self, module, Module)
+        self._list[int(name) : int(name) + 1] = [item]
 
 
 class ParameterList(_List[Parameter]):
@@ -159,12 +187,20 @@ class _Dict(Module, Generic[T]):
         Raises
         ------
         TypeError
-            If a key is no text, or an item is of another kind. Nothing has been changed.
+            If these are no pairs, a key is no text, or an item is of another kind. Nothing has been
+            changed.
         """
-        pairs = [(key, self._check(item)) for key, item in dict(items).items()]
+        name = type(self).__name__
+        try:
+            given = dict(items)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"{name} takes a dict, or pairs of a key and an item; got {items!r}"
+            ) from None
+        pairs = [(key, self._check(item)) for key, item in given.items()]
         for key, _ in pairs:
             if not isinstance(key, str):
-                raise TypeError(f"{type(self).__name__}: a key must be a str, got {key!r}")
+                raise TypeError(f"{name}: a key must be a str, got {key!r}")
         self._dict.update(pairs)
 
     def __len__(self) -> int:
@@ -221,6 +257,23 @@ class ModuleDict(_Dict[Module]):
 
     def _check(self, item: Module) -> Module:
         return _of_kind(self, item, Module)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set an item.
+
+        Parameters
+        ----------
+        name : str
+            Its key.
+        module : Module
+            What is put there.
+
+        Raises
+        ------
+        TypeError
+            If the key is no text, or it is no Module.
+        """
+        self.update({name: _of_kind(self, module, Module)})
 
 
 class ParameterDict(_Dict[Parameter]):

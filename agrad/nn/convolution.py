@@ -17,9 +17,10 @@ from agrad.nn.functional.convolution import (
     conv_transpose3d,
     margins,
 )
+from agrad.nn.functional.padding import extend
 from agrad.nn.functional.windows import Windows, to_ints
 from agrad.nn.module import Module
-from agrad.ops import asarray, empty, take
+from agrad.ops import empty
 from agrad.random import Generator
 from agrad.tensor import Parameter, Tensor
 from agrad.typing import DTypeLike
@@ -103,7 +104,7 @@ class _Convolution(Module):
             bound = 1 / math.sqrt(math.prod(shape[1:]))
             init.uniform_(self.bias, -bound, bound, generator=generator)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         parts = [
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}"
@@ -178,31 +179,12 @@ class _Conv(_Convolution):
         padding: Padding = self.padding
         if self.padding_mode != "zeros":
             for i, (low, high) in enumerate(self._margins, -self._axes):
-                if low or high:
-                    input = self._extended(input, i, low, high)
+                input = extend(type(self).__name__, input, i, low, high, self.padding_mode)
             padding = 0
         out: Tensor = _CONV[self._axes](
             input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
         return out
-
-    def _extended(self, x: Tensor, axis: int, low: int, high: int) -> Tensor:
-        """Return x with more of its elements before and after it on an axis."""
-        n = x.shape[axis]
-        most = {"reflect": n - 1, "replicate": math.inf if n else 0, "circular": n}
-        if max(low, high) > most[self.padding_mode]:
-            raise ValueError(
-                f"{type(self).__name__}: padding {self.padding} is too much for an input of shape "
-                f"{tuple(x.shape)} with padding_mode={self.padding_mode!r}"
-            )
-        places = range(-low, n + high)
-        if self.padding_mode == "reflect":
-            taken = [n - 1 - abs(n - 1 - abs(i)) for i in places]
-        elif self.padding_mode == "replicate":
-            taken = [min(max(i, 0), n - 1) for i in places]
-        else:
-            taken = [i % n for i in places]
-        return take(x, asarray(taken, device=x.device), axis=axis)
 
 
 class _ConvTranspose(_Convolution):

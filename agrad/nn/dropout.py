@@ -7,12 +7,20 @@ from agrad.nn.functional.dropouts import (
     dropout1d,
     dropout2d,
     dropout3d,
+    feature_alpha_dropout,
 )
 from agrad.nn.module import Module
 from agrad.random import Generator
 from agrad.tensor import Tensor
 
-__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+]
 
 
 class _Dropout(Module):
@@ -23,7 +31,7 @@ class _Dropout(Module):
         self.p = p
         self.generator = generator
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"p={self.p}"
 
 
@@ -190,3 +198,34 @@ class AlphaDropout(_Dropout):
             Of the shape and data type of `input`.
         """
         return alpha_dropout(input, self.p, self.training, generator=self.generator)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """In training, drop whole channels so that mean 0 and variance 1 stay: see `AlphaDropout`.
+
+    Parameters
+    ----------
+    p, generator
+        As for `Dropout`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.nn.FeatureAlphaDropout(0.2)(ag.ones((4, 3, 5, 5))).shape
+    (4, 3, 5, 5)
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input with channels dropped, or in evaluation as it is.
+
+        Parameters
+        ----------
+        input : Tensor
+            Floating-point, of shape (N, C, ...).
+
+        Returns
+        -------
+        Tensor
+            Of the shape and data type of `input`.
+        """
+        return feature_alpha_dropout(input, self.p, self.training, generator=self.generator)

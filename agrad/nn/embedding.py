@@ -95,6 +95,6 @@ class Embedding(Module):
         """
         return embedding(input, self.weight, self.padding_idx)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

@@ -5,9 +5,11 @@ that a seed gives the same weights on every device.
 """
 
 import math
+from numbers import Number
 from typing import Any
 
 from agrad.linalg import diagonal, qr
+from agrad.nn.functional.settings import check_number, check_size
 from agrad.ops import eye, reshape, sign, where, zeros
 from agrad.random import Generator, default_generator
 from agrad.tensor import Tensor
@@ -60,6 +62,7 @@ def uniform_(
     >>> bool(((w >= 1) & (w <= 2)).all())
     True
     """
+    _check("uniform_", tensor, a=a, b=b)
     source = generator or default_generator
     return _write(tensor, source.uniform(a, b, tensor.shape, **_place(tensor)))
 
@@ -89,6 +92,8 @@ def normal_(
     >>> ag.nn.init.normal_(ag.Parameter(ag.zeros((2, 3))), std=0.02).shape
     (2, 3)
     """
+    _check("normal_", tensor, mean=mean, std=std)
+    check_number("normal_", "std", std, least=0)
     source = generator or default_generator
     return _write(tensor, source.normal(mean, std, tensor.shape, **_place(tensor)))
 
@@ -132,6 +137,7 @@ def trunc_normal_(
     >>> bool((abs(w) <= 1).all())
     True
     """
+    _check("trunc_normal_", tensor, mean=mean, std=std, a=a, b=b)
     if not (a < b and std > 0 and a - mean < 4 * std and mean - b < 4 * std):
         raise ValueError(
             f"trunc_normal_: hardly a draw from N({mean}, {std}**2) is between a={a} and b={b}"
@@ -165,6 +171,9 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
     >>> ag.nn.init.constant_(ag.Parameter([1.0, 2.0]), 3).tolist()
     [3.0, 3.0]
     """
+    _check("constant_", tensor)
+    if not isinstance(val, Number):
+        raise TypeError(f"constant_: val must be a number, got {val!r}")
     tensor.data = tensor._backend.assign(tensor._data, ..., val)
     return tensor
 
@@ -237,6 +246,7 @@ def eye_(tensor: Tensor) -> Tensor:
     >>> ag.nn.init.eye_(ag.Parameter(ag.zeros((2, 3)))).tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
+    _check("eye_", tensor)
     if tensor.ndim != 2:
         raise ValueError(f"eye_ is for matrices, got shape {tuple(tensor.shape)}")
     return _write(tensor, eye(*tensor.shape, **_place(tensor)))
@@ -269,7 +279,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     >>> ag.nn.init.dirac_(ag.Parameter(ag.zeros((1, 1, 3)))).tolist()
     [[[0.0, 1.0, 0.0]]]
     """
-    if tensor.ndim not in (3, 4, 5) or groups < 1 or tensor.shape[0] % groups:
+    _check("dirac_", tensor)
+    check_size("dirac_", "groups", groups)
+    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
         raise ValueError(
             "dirac_ is for weights of shape (out, in / groups, ...) with one to three more "
             f"dimensions, of which groups={groups} divides out; got {tuple(tensor.shape)}"
@@ -323,6 +335,7 @@ def xavier_uniform_(
     >>> bool((abs(w) <= 1).all())  # sqrt(6 / (2 + 4)) = 1
     True
     """
+    _check("xavier_uniform_", tensor, gain=gain)
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator=generator)
 
@@ -358,6 +371,7 @@ def xavier_normal_(
     >>> ag.nn.init.xavier_normal_(ag.Parameter(ag.zeros((2, 4)))).shape
     (2, 4)
     """
+    _check("xavier_normal_", tensor, gain=gain)
     std = gain * math.sqrt(2 / sum(_fans(tensor)))
     return normal_(tensor, 0.0, std, generator=generator)
 
@@ -411,6 +425,7 @@ def kaiming_uniform_(
     >>> bool((abs(w) <= 1).all())  # sqrt(2) sqrt(3 / 6) = 1
     True
     """
+    _check("kaiming_uniform_", tensor, a=a)
     bound = _kaiming_gain(tensor, a, mode, nonlinearity) * math.sqrt(3)
     return uniform_(tensor, -bound, bound, generator=generator)
 
@@ -451,6 +466,7 @@ def kaiming_normal_(
     >>> ag.nn.init.kaiming_normal_(ag.Parameter(ag.zeros((2, 6))), mode="fan_out").shape
     (2, 6)
     """
+    _check("kaiming_normal_", tensor, a=a)
     std = _kaiming_gain(tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, generator=generator)
 
@@ -540,6 +556,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, generator: Generator | Non
     >>> bool((abs(w @ w.T - ag.eye(3, dtype=ag.float32)) < 1e-6).all())
     True
     """
+    _check("orthogonal_", tensor, gain=gain)
     _fans(tensor)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     shape = max(rows, columns), min(rows, columns)
@@ -588,6 +605,7 @@ def sparse_(
     >>> ag.count_nonzero(w, axis=0).tolist()
     [2, 2, 2, 2]
     """
+    _check("sparse_", tensor, sparsity=sparsity, std=std)
     if tensor.ndim != 2 or not 0 <= sparsity <= 1:
         raise ValueError(
             "sparse_ is for matrices and a sparsity from 0 to 1; got shape "
@@ -696,6 +714,14 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
         )
     window = math.prod(tensor.shape[2:])
     return tensor.shape[1] * window, tensor.shape[0] * window
+
+
+def _check(who: str, tensor: Any, **numbers: Any) -> None:
+    """Raise an error if there is no Tensor to write into, or a setting is no number."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{who} fills a Tensor, such as layer.weight; got {type(tensor).__name__}")
+    for name, value in numbers.items():
+        check_number(who, name, value)
 
 
 def _place(tensor: Tensor) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Linear(Module):
         """
         return F.linear(x, self.weight, self.bias)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
@@ -180,7 +180,7 @@ class Bilinear(Module):
         """
         return F.bilinear(x1, x2, self.weight, self.bias)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
             f"out_features={self.out_features}, bias={self.bias is not None}"

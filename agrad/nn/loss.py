@@ -1,5 +1,6 @@
 """Losses as modules."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from agrad.nn import functional as F
@@ -27,6 +28,7 @@ __all__ = [
     "SmoothL1Loss",
     "SoftMarginLoss",
     "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 ]
 
 Reduction = Literal["mean", "sum", "none"]
@@ -35,7 +37,7 @@ Reduction = Literal["mean", "sum", "none"]
 class _Loss(Module):
     """What all losses have in common: `repr` shows the settings that are numbers or words."""
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         shown = [(name, value) for name, value in vars(self).items() if name != "training"]
         return ", ".join(f"{n}={v!r}" for n, v in shown if isinstance(v, (str, int, float)))
 
@@ -594,6 +596,55 @@ class TripletMarginLoss(_Loss):
             margin=self.margin,
             p=self.p,
             eps=self.eps,
+            swap=self.swap,
+            reduction=self.reduction,
+        )
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)), for a distance d.
+
+    See `functional.triplet_margin_with_distance_loss`.
+
+    Parameters
+    ----------
+    distance_function : callable, optional
+        d, which gives a distance for each triplet; that of `PairwiseDistance` if not given.
+    margin, swap, reduction
+        As for `TripletMarginLoss`.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> anchor, far = ag.Tensor([[0.0, 0.0]]), ag.Tensor([[3.0, 4.0]])
+    >>> loss = ag.nn.TripletMarginWithDistanceLoss(
+    ...     distance_function=lambda x, y: abs(x - y).max(axis=-1)
+    ... )
+    >>> loss(anchor, far, anchor).item()
+    5.0
+    """
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: Reduction = "mean",
+    ) -> None:
+        self.distance_function = distance_function
+        self.margin = margin
+        self.swap = swap
+        self.reduction: Reduction = reduction
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        """Return the loss."""
+        return F.triplet_margin_with_distance_loss(
+            anchor,
+            positive,
+            negative,
+            distance_function=self.distance_function,
+            margin=self.margin,
             swap=self.swap,
             reduction=self.reduction,
         )

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple, Self
 
 from agrad import dtypes
 from agrad.nn.hooks import Hooks
+from agrad.ops import zeros_like
 from agrad.tensor import Parameter, RemovableHandle, Tensor
+from agrad.typing import DTypeLike
 
 # The ids of the modules that the `repr` at work has shown, each with what is in it
 _shown: ContextVar[set[int] | None] = ContextVar("_shown", default=None)
@@ -177,6 +179,87 @@ class Module:
         self._buffers[name] = persistent
         setattr(self, name, tensor)
 
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Make a Parameter an attribute, as assigning it does.
+
+        Parameters
+        ----------
+        name : str
+            The attribute's name.
+        param : Parameter or None
+            Its value; None if there is none, for now.
+
+        Raises
+        ------
+        TypeError
+            If it is no Parameter.
+        ValueError
+            If the name is empty, has a dot, or is that of something else.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> module = ag.nn.Module()
+        >>> module.register_parameter("scale", ag.Parameter(2.0))
+        >>> module.scale.item()
+        2.0
+        """
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"register_parameter takes a Parameter or None, got {type(param).__name__}; wrap "
+                "an array in agrad.Parameter"
+            )
+        self._check_name("register_parameter", "parameter", name, Parameter)
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: "Module | None") -> None:
+        """Make a module an attribute, as assigning it does.
+
+        Parameters
+        ----------
+        name : str
+            The attribute's name.
+        module : Module or None
+            Its value; None if there is none, for now.
+
+        Raises
+        ------
+        TypeError
+            If it is no Module.
+        ValueError
+            If the name is empty, has a dot, or is that of something else.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Module()
+        >>> for i in range(2):
+        ...     net.add_module(f"layer{i}", ag.nn.Linear(3, 3))
+        >>> [name for name, _ in net.named_children()]
+        ['layer0', 'layer1']
+        """
+        _check_module("add_module", module)
+        self._check_name("add_module", "module", name, Module)
+        setattr(self, name, module)
+
+    def register_module(self, name: str, module: "Module | None") -> None:
+        """Make a module an attribute: another name of `add_module`.
+
+        Parameters
+        ----------
+        name, module
+            As for `add_module`.
+        """
+        self.add_module(name, module)
+
+    def _check_name(self, function: str, what: str, name: str, kind: type) -> None:
+        """Raise an error if nothing of a kind can be an attribute of this name."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{function}: a {what}'s name must be a text without dots: {name!r}")
+        is_taken = hasattr(self, name) or name in (self._buffers or ())
+        if is_taken and not isinstance(vars(self).get(name, 0), (kind, type(None))):
+            raise ValueError(f"{function}: this {type(self).__name__} has {name!r} already")
+
     # What is in it -----------------------------------------------------------------------------
 
     def _items(self) -> Iterable[tuple[str, Any]]:
@@ -317,6 +400,95 @@ class Module:
         """
         return (buffer for _, buffer in self.named_buffers())
 
+    def get_submodule(self, target: str) -> "Module":
+        """Return the module inside that has a dotted name.
+
+        Parameters
+        ----------
+        target : str
+            One of the names that `named_modules` gives, such as "encoder.0"; "" for this one.
+
+        Returns
+        -------
+        Module
+
+        Raises
+        ------
+        AttributeError
+            If there is none.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.Sequential(ag.nn.ReLU()))
+        >>> net.get_submodule("1.0")
+        ReLU()
+        """
+        found = _at(self, target)
+        if not isinstance(found, Module):
+            raise AttributeError(_none_named(self, "module", target, found))
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the Parameter inside that has a dotted name.
+
+        Parameters
+        ----------
+        target : str
+            One of the names that `named_parameters` gives, such as "encoder.0.weight".
+
+        Returns
+        -------
+        Parameter
+
+        Raises
+        ------
+        AttributeError
+            If there is none.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.ReLU())
+        >>> net.get_parameter("0.bias").shape
+        (3,)
+        """
+        found = _at(self, target)
+        if not isinstance(found, Parameter):
+            raise AttributeError(_none_named(self, "parameter", target, found))
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """Return the buffer inside that has a dotted name.
+
+        Parameters
+        ----------
+        target : str
+            One of the names that `named_buffers` gives, such as "1.running_mean".
+
+        Returns
+        -------
+        Tensor
+
+        Raises
+        ------
+        AttributeError
+            If there is none.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.BatchNorm1d(3))
+        >>> net.get_buffer("1.running_mean").tolist()
+        [0.0, 0.0, 0.0]
+        """
+        path, _, name = target.rpartition(".")
+        owner, found = _at(self, path), _at(self, target)
+        buffers = owner._buffers if isinstance(owner, Module) else None
+        if not isinstance(found, Tensor) or name not in (buffers or ()):
+            raise AttributeError(_none_named(self, "buffer", target, found))
+        return found
+
     def apply(self, function: "Callable[[Module], object]") -> Self:
         """Call a function with each module inside, and with this one at last.
 
@@ -385,12 +557,19 @@ class Module:
         """
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters: their ``grad`` becomes None."""
-        for parameter in self.parameters():
-            parameter.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, before the next backward pass adds new ones.
 
-    def to(self, device_or_dtype: Any, /) -> Self:
+        Parameters
+        ----------
+        set_to_none : bool
+            Whether ``grad`` becomes None; with False it becomes zeros where there is one.
+        """
+        for parameter in self.parameters():
+            is_kept = not set_to_none and parameter.grad is not None
+            parameter.grad = zeros_like(parameter.detach()) if is_kept else None
+
+    def to(self, device: Any = None, dtype: DTypeLike = None) -> Self:
         """Move all parameters and buffers to a device, or cast them to a data type, in place.
 
         Their gradients and velocities go with them; optimizers that hold them go on working.
@@ -398,8 +577,10 @@ class Module:
 
         Parameters
         ----------
-        device_or_dtype : str or dtype
-            A device ("cpu", "cuda:1") or a data type (``agrad.float64``).
+        device : str or dtype, optional
+            A device ("cpu", "cuda:1"); or, alone, a data type (``agrad.float64``).
+        dtype : dtype or str, optional
+            The data type.
 
         Returns
         -------
@@ -418,18 +599,84 @@ class Module:
         >>> import agrad as ag
         >>> ag.nn.Linear(2, 3).to(ag.float64).weight.dtype
         agrad.float64
+        >>> ag.nn.Linear(2, 3).to("cpu", ag.float64).weight.dtype
+        agrad.float64
         """
-        if dtypes.is_dtype(device_or_dtype) and not dtypes.dtype(device_or_dtype).is_floating:
+        if dtype is None and dtypes.is_dtype(device):
+            device, dtype = None, device
+        if dtype is not None and not dtypes.dtype(dtype).is_floating:
             raise TypeError(
-                f"to(): parameters must stay floating-point, got {dtypes.dtype(device_or_dtype)!r}"
+                f"to(): parameters must stay floating-point, got {dtypes.dtype(dtype)!r}"
             )
-        is_cast = dtypes.is_dtype(device_or_dtype)
         inside = [x for _, x in _walk(self, "", set(), every_name=False) if isinstance(x, Tensor)]
-        inside = [x for x in inside if x.dtype.is_floating or not is_cast]
-        moved = [x.detach().to(device_or_dtype) for x in inside]
+        moved = []  # all of them, before one is changed
+        for x in inside:
+            new = x.detach() if device is None else x.detach().to(device)
+            moved.append(new if dtype is None or not x.dtype.is_floating else new.to(dtype))
         for x, new in zip(inside, moved, strict=True):
             x._replace(new._data, new._backend)
         return self
+
+    def cpu(self) -> Self:
+        """Move all parameters and buffers to the CPU, in place; see `to`.
+
+        Returns
+        -------
+        Module
+            The module itself.
+        """
+        return self.to("cpu")
+
+    def cuda(self, device: int | None = None) -> Self:
+        """Move all parameters and buffers to a GPU, in place; see `to`.
+
+        Parameters
+        ----------
+        device : int, optional
+            The GPU's number; that of the current one by default.
+
+        Returns
+        -------
+        Module
+            The module itself.
+        """
+        return self.to("cuda" if device is None else f"cuda:{device}")
+
+    def half(self) -> Self:
+        """Cast all floating-point parameters and buffers to float16, in place; see `to`.
+
+        Returns
+        -------
+        Module
+            The module itself.
+        """
+        return self.to(dtype=dtypes.float16)
+
+    def float(self) -> Self:
+        """Cast all floating-point parameters and buffers to float32, in place; see `to`.
+
+        Returns
+        -------
+        Module
+            The module itself.
+        """
+        return self.to(dtype=dtypes.float32)
+
+    def double(self) -> Self:
+        """Cast all floating-point parameters and buffers to float64, in place; see `to`.
+
+        Returns
+        -------
+        Module
+            The module itself.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> ag.nn.Linear(2, 3).double().weight.dtype
+        agrad.float64
+        """
+        return self.to(dtype=dtypes.float64)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Let all parameters inside require gradients or, with False, be frozen.
@@ -563,7 +810,7 @@ class Module:
         name = type(self).__name__
         inside = [each for key, item in self._items() for each in _outermost(item, key, set())]
         if not inside:
-            return f"{name}({self._settings()}){self._count() if _shown.get() is not None else ''}"
+            return f"{name}({self.extra_repr()}){self._count() if _shown.get() is not None else ''}"
         shown = _shown.get()
         if shown is None:  # the outermost module
             token = _shown.set(set())
@@ -575,15 +822,33 @@ class Module:
             return f"{name}(...)"
         shown.add(id(self))
         lines = "\n".join(f"({key}): {module!r}" for key, module in inside).replace("\n", "\n  ")
-        return f"{name}({self._settings()}\n  {lines}\n){self._count()}"
+        return f"{name}({self.extra_repr()}\n  {lines}\n){self._count()}"
 
     def _count(self) -> str:
         """Return what `repr` says of how many parameters there are inside."""
         count = sum(p.size for p in self.parameters())
         return f"  # {count:,} parameters" if count else ""
 
-    def _settings(self) -> str:
-        """Return what `repr` shows of the module's own settings."""
+    def extra_repr(self) -> str:
+        """Return what `repr` shows of the module's own settings; kinds of modules define it.
+
+        Returns
+        -------
+        str
+            Such as "2, 3, bias=False"; "" if there is nothing to show.
+
+        Examples
+        --------
+        >>> import agrad as ag
+        >>> class Scale(ag.nn.Module):
+        ...     def __init__(self, factor):
+        ...         self.factor = factor
+        ...
+        ...     def extra_repr(self):
+        ...         return f"factor={self.factor}"
+        >>> Scale(2)
+        Scale(factor=2)
+        """
         return ""
 
 
@@ -617,6 +882,34 @@ def _walk(
         if is_plain and (key not in buffers or (every_name and not buffers[key])):
             continue
         yield from _walk(value, f"{name}.{key}" if name else str(key), seen, every_name)
+
+
+def _at(item: Any, target: str) -> Any:
+    """Return what a dotted name leads to, from an attribute's value on; None if to nothing."""
+    if not target:
+        return item
+    items = item._items() if isinstance(item, Module) else _contents(item)
+    for key, value in items or ():
+        if target == str(key):
+            return value
+        rest = target.removeprefix(f"{key}.")
+        if rest and rest != target:
+            found = _at(value, rest)
+            if found is not None:  # else another key may fit: a dict's may have dots itself
+                return found
+    return None
+
+
+def _none_named(module: Module, what: str, target: str, found: Any) -> str:
+    """Return the text of an error: a module has no part of a kind that has this name."""
+    there = "" if found is None else f"; {target!r} is of type {type(found).__name__}"
+    hint = f"named_{what}s() gives the names that there are"
+    return f"this {type(module).__name__} has no {what} {target!r}{there}; {hint}"
+
+
+def _check_module(function: str, module: Any) -> None:
+    if module is not None and not isinstance(module, Module):
+        raise TypeError(f"{function} takes a Module or None, got {type(module).__name__}")
 
 
 def _callable(hook: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,6 @@
 """Normalization layers."""
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import Any
 
 from agrad.autograd import no_grad
 from agrad.dtypes import get_default_dtype
@@ -12,8 +10,10 @@ from agrad.nn.functional.normalization import (
     group_norm,
     instance_norm,
     layer_norm,
+    local_response_norm,
     rms_norm,
 )
+from agrad.nn.functional.settings import check_number, check_size
 from agrad.nn.module import Module
 from agrad.ops import asarray, ones, reshape, zeros
 from agrad.tensor import Parameter, Tensor
@@ -28,6 +28,7 @@ __all__ = [
     "InstanceNorm2d",
     "InstanceNorm3d",
     "LayerNorm",
+    "LocalResponseNorm",
     "RMSNorm",
 ]
 
@@ -113,7 +114,7 @@ class LayerNorm(Module):
         """
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
@@ -176,7 +177,7 @@ class RMSNorm(Module):
         """
         return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )
@@ -225,7 +226,9 @@ class GroupNorm(Module):
         dtype: DTypeLike = None,
         device: str | None = None,
     ) -> None:
-        if num_groups < 1 or num_channels < 1 or num_channels % num_groups:
+        check_size("GroupNorm", "num_groups", num_groups)
+        check_size("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
             raise ValueError(
                 "GroupNorm: num_channels must be a multiple of num_groups, got "
                 f"{num_channels!r} and {num_groups!r}"
@@ -261,8 +264,55 @@ class GroupNorm(Module):
             )
         return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+class LocalResponseNorm(Module):
+    """Divide by what neighbouring channels have at the same place.
+
+    See `functional.local_response_norm`.
+
+    Parameters
+    ----------
+    size : int
+        How many channels, itself among them.
+    alpha, beta, k : float
+        α, β and k.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.nn.LocalResponseNorm(2)(ag.ones((4, 3, 5, 5))).shape
+    (4, 3, 5, 5)
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        check_size("LocalResponseNorm", "size", size)
+        for name, value in (("alpha", alpha), ("beta", beta), ("k", k)):
+            check_number("LocalResponseNorm", name, value)
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the input normalized.
+
+        Parameters
+        ----------
+        input : Tensor
+            Of shape (N, C, ...), with one more axis at least.
+
+        Returns
+        -------
+        Tensor
+            Of the shape of `input`.
+        """
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 class _RunningNorm(Module):
@@ -284,12 +334,11 @@ class _RunningNorm(Module):
         dtype: DTypeLike,
         device: str | None,
     ) -> None:
-        size: Any = num_features  # an int, or an integer of NumPy
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(
-                f"{type(self).__name__}: num_features must be a positive integer, got "
-                f"{num_features!r}"
-            )
+        name = type(self).__name__
+        check_size(name, "num_features", num_features)
+        check_number(name, "eps", eps, least=0)
+        if momentum is not None:
+            check_number(name, "momentum", momentum, least=0, most=1)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -333,7 +382,7 @@ class _RunningNorm(Module):
         assert self.running_mean is not None
         return 1 / self.num_batches_tracked.to(self.running_mean.dtype)  # the mean of all so far
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
             f"affine={self.affine}, track_running_stats={self.track_running_stats}"

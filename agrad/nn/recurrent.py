@@ -9,6 +9,7 @@ from agrad.dtypes import get_default_dtype
 from agrad.nn import init
 from agrad.nn.functional import affine_transform, dropout, relu, tanh
 from agrad.nn.functional.dropouts import check_p
+from agrad.nn.functional.settings import check_size
 from agrad.nn.module import Module
 from agrad.ops import (
     add,
@@ -138,10 +139,7 @@ class _Kind(Module):
 
     def _check_sizes(self, **sizes: int) -> None:
         for name, size in sizes.items():
-            if not isinstance(size, Integral) or size < 1:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} must be a positive integer, got {size!r}"
-                )
+            check_size(type(self).__name__, name, size)
 
     def _step(self, x: Tensor, state: State, weight: Tensor, bias: Tensor | None) -> State:
         """Return the state after a step, given what the weights make of its input."""
@@ -211,10 +209,11 @@ class _Layers(_Kind):
     ) -> None:
         self._check_sizes(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         check_p(type(self).__name__, dropout, "dropout")
-        if not 0 <= proj_size < hidden_size:
+        projected: Any = proj_size  # an int, or an integer of NumPy
+        if not isinstance(projected, Integral) or not 0 <= proj_size < hidden_size:
             raise ValueError(
-                f"{type(self).__name__}: proj_size must be from 0 to less than hidden_size = "
-                f"{hidden_size}, got {proj_size!r}"
+                f"{type(self).__name__}: proj_size must be an integer from 0 to less than "
+                f"hidden_size = {hidden_size}, got {proj_size!r}"
             )
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -312,7 +311,7 @@ class _Layers(_Kind):
             outs.append(state[0])
         return stack(outs[::-1] if backwards else outs), state
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         defaults: dict[str, Any] = {
             "num_layers": 1,
             "bias": True,
@@ -657,7 +656,7 @@ class _Cell(_Kind):
         ready = _affine(x, self.weight_ih, self.bias_ih)
         return self._step(ready, state, self.weight_hh, self.bias_hh)
 
-    def _settings(self) -> str:
+    def extra_repr(self) -> str:
         bias = "" if self.bias else ", bias=False"
         kind = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}"
         return f"{self.input_size}, {self.hidden_size}{bias}{kind}"

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from types import FunctionType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from agrad.optim.optimizer import Optimizer
 from agrad.tensor import Tensor
@@ -66,8 +66,16 @@ class LRScheduler:
 
     optimizer: Optimizer
 
+    #: Whether what happens in an epoch is still to happen where a schedule goes on with that one.
+    #: It is for those that change the rate in few epochs; of the others the rate has changed.
+    _changes_when_going_on: ClassVar[bool] = False
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self._set_optimizer(optimizer)
+        if not isinstance(last_epoch, int) or last_epoch < -1:
+            raise ValueError(
+                f"{type(self).__name__}: last_epoch must be an integer >= -1, got {last_epoch!r}"
+            )
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
@@ -93,6 +101,8 @@ class LRScheduler:
         self.last_epoch += 1
         if self.last_epoch == 0:
             self._set(self._first_lr())
+        elif self._changes_when_going_on:
+            self._set(self.get_lr())
         else:
             self._set([group["lr"] for group in self.optimizer.param_groups])
 
@@ -180,6 +190,10 @@ class LRScheduler:
             )
         return list(values)
 
+    def _numbers_for_groups(self, name: str, values: Any, least: float = -math.inf) -> list[Any]:
+        """Return a number for each group, of one for all or of a list."""
+        return [_number(self, name, each, least) for each in self._for_groups(name, values)]
+
 
 def _saved(value: Any) -> Any:
     """Return an attribute as what can be saved: None for a function, its attributes for others."""
@@ -212,9 +226,12 @@ def _check_positive(schedule: LRScheduler, name: str, value: Any) -> None:
         )
 
 
-def _number(schedule: LRScheduler, name: str, value: Any) -> Any:
+def _number(schedule: LRScheduler, name: str, value: Any, least: float = -math.inf) -> Any:
     if not isinstance(value, Real):
         raise TypeError(f"{type(schedule).__name__}: {name} must be a number, got {value!r}")
+    if not (math.isfinite(value) and float(value) >= least):
+        wanted = "a finite number" if least == -math.inf else f"a number >= {least:g}"
+        raise ValueError(f"{type(schedule).__name__}: {name} must be {wanted}, got {value!r}")
     return value
 
 
@@ -333,6 +350,8 @@ class StepLR(LRScheduler):
     0.25
     """
 
+    _changes_when_going_on = True
+
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
@@ -369,6 +388,8 @@ class MultiStepLR(LRScheduler):
     >>> optimizer.lr
     0.25
     """
+
+    _changes_when_going_on = True
 
     def __init__(
         self,
@@ -414,6 +435,8 @@ class ConstantLR(LRScheduler):
     [0.5, 0.5, 1.0, 1.0]
     """
 
+    _changes_when_going_on = True
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -422,7 +445,7 @@ class ConstantLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         _check_positive(self, "total_iters", total_iters)
-        if not 0 < factor <= 1:
+        if not 0 < _number(self, "factor", factor) <= 1:
             raise ValueError(f"ConstantLR: factor must be above 0 and at most 1, got {factor!r}")
         self.first_factor = factor
         self.total_iters = total_iters
@@ -467,11 +490,12 @@ class LinearLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         _check_positive(self, "total_iters", total_iters)
-        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
+        if not 0 < _number(self, "start_factor", start_factor) <= 1:
             raise ValueError(
-                "LinearLR: the factors must be at most 1, start_factor above 0 and end_factor at "
-                f"least 0; got {start_factor!r} and {end_factor!r}"
+                f"LinearLR: start_factor must be above 0 and at most 1, got {start_factor!r}"
             )
+        if not 0 <= _number(self, "end_factor", end_factor) <= 1:
+            raise ValueError(f"LinearLR: end_factor must be from 0 to 1, got {end_factor!r}")
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
@@ -550,7 +574,7 @@ class PolynomialLR(LRScheduler):
     ) -> None:
         _check_positive(self, "total_iters", total_iters)
         self.total_iters = total_iters
-        self.power = power
+        self.power = _number(self, "power", power, least=0)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, epoch: int) -> float:
@@ -592,7 +616,7 @@ class CosineAnnealingLR(LRScheduler):
     ) -> None:
         _check_positive(self, "T_max", T_max)
         self.T_max = T_max
-        self.eta_min = eta_min
+        self.eta_min = _number(self, "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def factor(self, epoch: int) -> float:
@@ -601,7 +625,8 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         least, now = self.eta_min, self.factor(self.last_epoch)
         if (self.last_epoch - 1) % (2 * self.T_max) == self.T_max:  # it comes from the smallest
-            return [least + (base - least) * now for base in self.base_lrs]
+            pairs = zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+            return [group["lr"] + (base - least) * now for group, base in pairs]
         ratio = now / self.factor(self.last_epoch - 1)
         return [least + (group["lr"] - least) * ratio for group in self.optimizer.param_groups]
 
@@ -651,7 +676,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         _check_positive(self, "T_mult", T_mult)
         self.T_0 = T_0
         self.T_mult = T_mult
-        self.eta_min = eta_min
+        self.eta_min = _number(self, "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def _begin(self) -> None:
@@ -771,24 +796,28 @@ class CyclicLR(_Cycle):
             raise ValueError(
                 f"CyclicLR: mode must be triangular, triangular2 or exp_range, got {mode!r}"
             )
-        base_lrs = self._for_groups("base_lr", base_lr)
-        self.max_lrs = self._for_groups("max_lr", max_lr)
+        base_lrs = self._numbers_for_groups("base_lr", base_lr)
+        self.max_lrs = self._numbers_for_groups("max_lr", max_lr)
+        _check_positive(self, "step_size_up", step_size_up)
+        if step_size_down is not None:
+            _check_positive(self, "step_size_down", step_size_down)
         self.step_size_up = step_size_up
         self.total_size = step_size_up + (
             step_size_up if step_size_down is None else step_size_down
         )
         self.mode = mode
-        self.gamma = gamma
+        self.gamma = _number(self, "gamma", gamma)
         self.scale_fn = scale_fn
         self.scale_mode = scale_mode
         self.cycle_momentum = cycle_momentum
         self._check_momentum()
-        self.base_momentums = self._for_groups("base_momentum", base_momentum)
-        self.max_momentums = self._for_groups("max_momentum", max_momentum)
+        self.base_momentums = self._numbers_for_groups("base_momentum", base_momentum)
+        self.max_momentums = self._numbers_for_groups("max_momentum", max_momentum)
         if last_epoch == -1:
             for rate, group in zip(base_lrs, optimizer.param_groups, strict=True):
                 group["lr"] = group["initial_lr"] = rate
         super().__init__(optimizer, last_epoch)
+        self.base_lrs = base_lrs  # as PyTorch: the groups may have begun with others
 
     def _scale(self, cycle: int) -> float:
         if self.scale_fn is not None:
@@ -887,7 +916,7 @@ class OneCycleLR(_Cycle):
             _check_positive(self, "steps_per_epoch", steps_per_epoch)
             total_steps = epochs * steps_per_epoch  # type: ignore[operator]
         _check_positive(self, "total_steps", total_steps)
-        if not 0 <= pct_start <= 1:
+        if not 0 <= _number(self, "pct_start", pct_start) <= 1:
             raise ValueError(f"OneCycleLR: pct_start must be from 0 to 1, got {pct_start!r}")
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
@@ -899,9 +928,12 @@ class OneCycleLR(_Cycle):
         self.three_phase = three_phase
         self.cycle_momentum = cycle_momentum
         self._check_momentum()
-        greatest = self._for_groups("max_lr", max_lr)
-        base_momentums = self._for_groups("base_momentum", base_momentum)
-        max_momentums = self._for_groups("max_momentum", max_momentum)
+        greatest = self._numbers_for_groups("max_lr", max_lr, least=0)
+        base_momentums = self._numbers_for_groups("base_momentum", base_momentum)
+        max_momentums = self._numbers_for_groups("max_momentum", max_momentum)
+        for name, divisor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+            if not _number(self, name, divisor) > 0:
+                raise ValueError(f"OneCycleLR: {name} must be above 0, got {divisor!r}")
         if last_epoch == -1:
             for i, group in enumerate(optimizer.param_groups):
                 group["max_lr"] = greatest[i]
@@ -997,8 +1029,13 @@ class ReduceLROnPlateau(LRScheduler):
         eps: float = 1e-8,
     ) -> None:
         self._set_optimizer(optimizer)
-        if not factor < 1:
+        if not _number(self, "factor", factor, least=0) < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be less than 1, got {factor!r}")
+        for name, count in (("patience", patience), ("cooldown", cooldown)):
+            if not isinstance(count, int) or count < 0:
+                raise ValueError(
+                    f"ReduceLROnPlateau: {name} must be an integer >= 0, got {count!r}"
+                )
         if mode not in ("min", "max"):
             raise ValueError(f"ReduceLROnPlateau: mode must be min or max, got {mode!r}")
         if threshold_mode not in ("rel", "abs"):
@@ -1008,12 +1045,12 @@ class ReduceLROnPlateau(LRScheduler):
         self.mode = mode
         self.reduction = factor
         self.patience = patience
-        self.threshold = threshold
+        self.threshold: float = _number(self, "threshold", threshold, least=0)
         self.threshold_mode = threshold_mode
         self.cooldown = cooldown
-        self._for_groups("min_lr", min_lr)
+        self._numbers_for_groups("min_lr", min_lr, least=0)
         self.min_lr = min_lr
-        self.eps = eps
+        self.eps = _number(self, "eps", eps, least=0)
         self.best = math.inf if mode == "min" else -math.inf
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
@@ -1034,8 +1071,18 @@ class ReduceLROnPlateau(LRScheduler):
         ----------
         metrics : float or Tensor
             The measure after this epoch, such as the loss on data for validation.
+
+        Raises
+        ------
+        TypeError
+            If it is no number.
         """
-        value = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
+        try:
+            value = float(metrics.item() if isinstance(metrics, Tensor) else metrics)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"ReduceLROnPlateau.step takes a number, such as a loss; got {metrics!r}"
+            ) from None
         self.last_epoch += 1
         if self._is_better(value):
             self.best = value

@@ -400,7 +400,8 @@ class FormulaOptimizer(Optimizer):
         data, state = p._data, self.state[p]
         if not state:
             for name, value in self._initial(xp, data, group).items():
-                state[name] = value if type(value) in (int, float) else wrap(value, xp)
+                is_number = isinstance(value, Real) and not is_array(value)
+                state[name] = value if is_number else wrap(value, xp)
         values = {}
         for name, value in state.items():
             if isinstance(value, Tensor):

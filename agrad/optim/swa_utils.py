@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Any, Literal
 
 from agrad.autograd import no_grad
+from agrad.nn.functional.settings import check_number
 from agrad.nn.module import Module
 from agrad.nn.normalization import _BatchNorm
 from agrad.ops import astype, zeros
@@ -53,8 +54,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> AvgFn:
     >>> ag.optim.swa_utils.get_ema_avg_fn(0.75)(ag.Tensor(4.0), ag.Tensor(8.0), 1).item()
     5.0
     """
-    if not 0 <= decay <= 1:
-        raise ValueError(f"get_ema_avg_fn: decay must be from 0 to 1, got {decay!r}")
+    check_number("get_ema_avg_fn", "decay", decay, least=0, most=1)
     return lambda average, now, _: average + (1 - decay) * (now - average)
 
 
@@ -157,6 +157,8 @@ class AveragedModel(Module):
 
     Raises
     ------
+    TypeError
+        If the network is no Module.
     ValueError
         If both functions are given.
 
@@ -188,6 +190,8 @@ class AveragedModel(Module):
         multi_avg_fn: MultiAvgFn | None = None,
         use_buffers: bool = False,
     ) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"AveragedModel averages a Module, got {type(model).__name__}")
         if avg_fn is not None and multi_avg_fn is not None:
             raise ValueError("AveragedModel takes one of avg_fn and multi_avg_fn, got both")
         self.module = deepcopy(model)
@@ -342,7 +346,7 @@ class SWALR(LRScheduler):
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"SWALR: anneal_epochs must be an integer >= 0, got {anneal_epochs!r}")
         for group, rate in zip(
-            optimizer.param_groups, self._for_groups("swa_lr", swa_lr), strict=True
+            optimizer.param_groups, self._numbers_for_groups("swa_lr", swa_lr, least=0), strict=True
         ):
             group["swa_lr"] = rate
         self.anneal_epochs = anneal_epochs

@@ -28,6 +28,9 @@ def test_parameters_in_a_dict_are_found_under_their_keys():
     [
         (nn.ModuleDict, {"a": ag.Parameter(1.0)}, "ModuleDict holds Modules, got Parameter"),
         (nn.ParameterDict, {"a": ag.ones(1)}, "ParameterDict holds Parameters, got Tensor"),
+        (nn.ModuleDict, [nn.ReLU()], r"ModuleDict takes a dict, or pairs of .* got \[ReLU"),
+        (nn.ModuleDict, 3, "ModuleDict takes a dict, or pairs of a key and an item; got 3"),
+        (nn.ParameterDict, "abc", "ParameterDict takes a dict, .* got 'abc'"),
         (nn.ModuleDict, {1: nn.ReLU()}, "ModuleDict: a key must be a str, got 1"),
     ],
 )

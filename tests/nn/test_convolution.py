@@ -304,7 +304,7 @@ X, W = ag.zeros((2, 4, 6, 5)), ag.zeros((6, 4, 3, 3))
         (
             lambda: nn.Conv2d(4, 4, 3, padding=6, padding_mode="reflect")(X),
             ValueError,
-            "is too much for an input",
+            "Conv2d: by 'reflect', 6 and 6 elements are too many to add to an axis of",
         ),
     ],
 )

@@ -185,7 +185,7 @@ def test_the_module_is_pytorchs(options):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([[1, 5], [1, 1]], [4, 4], [2, 2]), "class 5 is out of range for 3 classes"),
+        (([[1, 5], [1, 1]], [4, 4], [2, 2]), "ctc_loss: class 5 is out of range for 3 classes"),
         (([[1, 1], [1, 1]], [4, 5], [2, 2]), "input_lengths is 5, which must be from 0 to 4"),
         (([[1, 1], [1, 1]], [4, -1], [2, 2]), "input_lengths is -1, which must be from 0 to 4"),
         (([[1, 1], [1, 1]], [4, 4], [2, 3]), "target_lengths is 3, which must be from 0 to 2"),

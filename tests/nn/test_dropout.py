@@ -21,6 +21,7 @@ FUNCTIONS = {
     "dropout2d": (F.dropout2d, ag.nn.Dropout2d, (40, 50, 2, 2)),
     "dropout3d": (F.dropout3d, ag.nn.Dropout3d, (40, 50, 2, 1, 2)),
     "alpha_dropout": (F.alpha_dropout, ag.nn.AlphaDropout, (40, 50, 4)),
+    "feature_alpha_dropout": (F.feature_alpha_dropout, ag.nn.FeatureAlphaDropout, (40, 50, 2, 2)),
 }
 
 
@@ -30,7 +31,7 @@ def test_about_so_many_are_dropped_and_the_mean_stays(name, p):
     function, _, shape = FUNCTIONS[name]
     x = ag.random.Generator(0).normal(0, 1, shape, dtype="float64")
     y = function(x, p, True, generator=ag.random.Generator(1))
-    if name == "alpha_dropout":  # what is dropped becomes one value, whatever it was
+    if "alpha" in name:  # what is dropped becomes one value, whatever it was
         _, counts = np.unique(y.numpy(), return_counts=True)
         assert abs(counts.max() / x.size - p) < 0.02
         assert abs(y.mean().item()) < 0.05
@@ -77,7 +78,7 @@ def test_gradients_go_where_values_went(name, backend):
     np.testing.assert_allclose(backend.numpy(y.detach()), own.numpy(), rtol=1e-12)
     y.sum().backward()
     kept = 1 / 0.6
-    if name == "alpha_dropout":
+    if "alpha" in name:
         dropped = -1.0507009873554805 * 1.6732632423543772
         kept = 1 / math.sqrt(0.6 * (1 + 0.4 * dropped**2))
     gradient = backend.numpy(x.grad)
@@ -155,3 +156,14 @@ def test_shapes_without_channels_are_refused():
 def test_half_precision_of_float32_stays_float32():
     assert F.dropout(ag.ones(3, dtype=ag.float32)).dtype == ag.float32
     assert repr(ag.nn.Dropout(0.2)) == "Dropout(p=0.2)"
+
+
+def test_feature_alpha_dropout_drops_channels_as_a_whole():
+    x = ag.random.Generator(0).normal(0, 1, (20, 30, 4, 5))
+    y = F.feature_alpha_dropout(x, 0.3, True, generator=ag.random.Generator(1)).numpy()
+    dropped = (y == y[:, :, :1, :1]).all(axis=(2, 3))
+    assert abs(dropped.mean() - 0.3) < 0.05
+    with pytest.raises(ValueError, match=r"feature_alpha_dropout needs .* got \(3,\)"):
+        F.feature_alpha_dropout(ag.ones(3), 0.5, True)
+    with pytest.raises(ValueError, match="feature_alpha_dropout: p must be a probability"):
+        F.feature_alpha_dropout(x, 2)

@@ -1,5 +1,7 @@
 """Initial values: their spread, the same bits everywhere, written in place."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -230,3 +232,38 @@ def test_a_seed_gives_the_same_on_every_device(name, backend):
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+INITIALIZERS = [getattr(init, name) for name in init.__all__ if name != "calculate_gain"]
+
+
+@pytest.mark.parametrize("initialize", INITIALIZERS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("wrong", [ag.nn.Linear(2, 2), np.zeros((2, 2)), None])
+def test_what_is_no_tensor_is_refused_by_name(initialize, wrong):
+    more = {"sparse_": (0.5,), "constant_": (1.0,)}.get(initialize.__name__, ())
+    kind = type(wrong).__name__
+    with pytest.raises(TypeError, match=f"_ fills a Tensor, such as layer.weight; got {kind}"):
+        initialize(wrong, *more)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: init.normal_(ag.zeros(2), x), "normal_: mean must be a number"),
+        (lambda x: init.normal_(ag.zeros(2), 0, x), "normal_: std must be a number"),
+        (lambda x: init.uniform_(ag.zeros(2), x), "uniform_: a must be a number"),
+        (lambda x: init.trunc_normal_(ag.zeros(2), std=x), "trunc_normal_: std must be a number"),
+        (lambda x: init.xavier_normal_(ag.zeros((2, 2)), x), "xavier_normal_: gain must be a num"),
+        (lambda x: init.kaiming_normal_(ag.zeros((2, 2)), x), "kaiming_normal_: a must be a num"),
+        (lambda x: init.orthogonal_(ag.zeros((2, 2)), x), "orthogonal_: gain must be a number"),
+        (lambda x: init.sparse_(ag.zeros((2, 2)), x), "sparse_: sparsity must be a number"),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["a", None, math.nan])
+def test_settings_that_are_no_numbers_are_named(call, message, wrong):
+    with pytest.raises((TypeError, ValueError), match=f"{message}.*got {wrong!r}"):
+        call(wrong)
+    with pytest.raises(TypeError, match="constant_: val must be a number, got 'a'"):
+        init.constant_(ag.zeros(2), "a")
+    with pytest.raises(ValueError, match="normal_: std must be at least 0, got -1"):
+        init.normal_(ag.zeros(2), 0, -1)

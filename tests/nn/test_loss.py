@@ -256,6 +256,20 @@ for options in ({}, {"swap": True}, {"p": 1.0, "margin": 0.5}, {"p": 3.0, "eps":
     )
 
 
+def squared(x, y):
+    return ((x - y) ** 2).sum(-1)
+
+
+for options in ({}, {"swap": True}, {"distance_function": squared, "margin": 0.5, "swap": True}):
+    case(
+        f"triplet_margin_with_distance_loss, {sorted(options)}",
+        to_both("triplet_margin_with_distance_loss", **options),
+        normal(5, 3),
+        normal(5, 3),
+        normal(5, 3),
+    )
+
+
 def run(name, reduction, library, arrays, constants, u=None):
     """Return a case's value and gradients."""
     call = CASES[name][0]
@@ -490,11 +504,20 @@ def test_the_classes_may_be_lists_and_the_weights_too():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda z: F.cross_entropy(z, [0, 5]), "class 5 is out of range for 3 classes"),
-        (lambda z: F.cross_entropy(z, [-100, 5]), "class 5 is out of range for 3 classes"),
-        (lambda z: F.nll_loss(z, [0, 5]), "class 5 is out of range for 3 classes"),
-        (lambda z: F.nll_loss(z, [0, -1]), "class -1 is out of range for 3 classes"),
-        (lambda z: F.multi_margin_loss(z, [0, 5]), "class 5 is out of range for 3 classes"),
+        (
+            lambda z: F.cross_entropy(z, [0, 5]),
+            "cross_entropy: class 5 is out of range",
+        ),
+        (
+            lambda z: F.cross_entropy(z, [-100, 5]),
+            "cross_entropy: class 5 is out of range",
+        ),
+        (lambda z: F.nll_loss(z, [0, 5]), "nll_loss: class 5 is out of range for 3 classes"),
+        (lambda z: F.nll_loss(z, [0, -1]), "nll_loss: class -1 is out of range for 3 classes"),
+        (
+            lambda z: F.multi_margin_loss(z, [0, 5]),
+            "multi_margin_loss: class 5 is out of",
+        ),
         (
             lambda z: F.nll_loss(z, [0.0, 1.0]),
             "nll_loss: classes must be integers, got agrad.float64",
@@ -529,6 +552,11 @@ def test_the_classes_may_be_lists_and_the_weights_too():
         (lambda z: F.multi_margin_loss(z, [0.0, 1.0]), "multi_margin_loss: classes must be int"),
         (lambda z: F.cosine_embedding_loss(z, z, [1]), "cosine_embedding_loss needs vectors"),
         (lambda z: F.triplet_margin_loss(z, z, z, 0), "margin must be positive, got 0"),
+        (lambda z: F.pdist(z[0]), r"pdist needs an input of shape \(N, length\), got \(3,\)"),
+        (
+            lambda z: F.triplet_margin_with_distance_loss(z, z, z, margin=0),
+            "triplet_margin_with_distance_loss: margin must be positive, got 0",
+        ),
         (lambda z: F.triplet_margin_loss(z, z, z[0]), "triplet_margin_loss needs"),
     ],
 )
@@ -579,6 +607,10 @@ MODULES = {
         [{}, {"margin": 0.5}, {"p": 1.0}, {"eps": 0.1}, {"swap": True}],
         [normal(5, 4), normal(5, 4), normal(5, 4)],
     ),
+    "TripletMarginWithDistanceLoss": (
+        [{}, {"margin": 0.5}, {"distance_function": squared}, {"swap": True}],
+        [normal(5, 4), normal(5, 4), normal(5, 4)],
+    ),
     "PoissonNLLLoss": (
         [{}, {"log_input": False}, {"full": True}, {"eps": 0.1, "log_input": False}],
         [between(0.5, 2, 5, 4), classes(5, 5, 4) * 1.0],
@@ -625,6 +657,8 @@ VECTORS = {
     "normalize": (lambda F, x: F.normalize(x), [normal(3, 4)]),
     "normalize, other axis and norm": (lambda F, x: F.normalize(x, 1.0, 0), [normal(3, 4)]),
     "normalize, small": (lambda F, x: F.normalize(x, eps=10.0), [normal(3, 4)]),
+    "pdist": (lambda F, x: F.pdist(x), [normal(4, 3)]),
+    "pdist, other norm": (lambda F, x: F.pdist(x, 3.0), [normal(3, 5)]),
     "cosine_similarity": (lambda F, x, y: F.cosine_similarity(x, y), [normal(3, 4), normal(3, 4)]),
     "cosine_similarity, broadcast": (
         lambda F, x, y: F.cosine_similarity(x, y, dim=-1),
@@ -689,7 +723,7 @@ def test_one_hot(backend):
     ("gold", "n", "message"),
     [
         ([0.0], 2, "one_hot needs integers, got agrad.float64"),
-        ([2], 2, "class 2 is out of range for 2 classes"),
+        ([2], 2, "one_hot: class 2 is out of range for 2 classes"),
         ([-1], 2, "class -1 is out of range for 2 classes"),
         ([0], 0, "num_classes must be a positive integer, got 0"),
         (np.zeros(0, dtype=int), -1, "there is no class to tell num_classes"),
@@ -698,3 +732,13 @@ def test_one_hot(backend):
 def test_one_hot_refuses_what_is_no_class(gold, n, message):
     with pytest.raises(ValueError, match=message):
         F.one_hot(Tensor(gold), n)
+
+
+def test_a_distance_is_a_function():
+    z = Tensor(normal(2, 3))
+    with pytest.raises(TypeError, match="distance_function must be a function, got 2"):
+        F.triplet_margin_with_distance_loss(z, z, z, distance_function=2)
+
+
+def test_one_vector_has_no_distances():
+    assert F.pdist(Tensor(normal(1, 3))).shape == (0,)

@@ -191,6 +191,122 @@ def test_names_and_shapes_are_pytorchs_for_the_same_structure():
         np.testing.assert_array_equal(ours.state_dict()[name].numpy(), p.numpy())
 
 
+# By name -----------------------------------------------------------------------------------------
+
+
+class Small(nn.Module):
+    """A module of several kinds of parts, some of them shared."""
+
+    def __init__(self):
+        self.net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+        self.parts = {"a.b": [nn.ReLU(), nn.Linear(1, 1)], "none": None}
+        self.tied = self.net[0]
+        self.plain = ag.Tensor([1.0])
+        self.register_buffer("mean", ag.ones(2), persistent=False)
+
+
+def test_each_part_is_got_by_the_name_that_it_is_listed_under():
+    module = Small()
+    for kind in ("module", "parameter", "buffer"):
+        named = list(getattr(module, f"named_{kind}s")())
+        assert len(named) >= 4
+        get = module.get_submodule if kind == "module" else getattr(module, f"get_{kind}")
+        for name, part in named:
+            assert get(name) is part
+    assert module.get_submodule("") is module
+    assert module.get_submodule("parts.a.b.1") is module.parts["a.b"][1]
+    assert module.get_parameter("tied.weight") is module.net[0].weight
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "message"),
+    [
+        ("submodule", "net.3", r"this Small has no module 'net.3'; named_modules\(\) gives"),
+        ("submodule", "net.0.weight", "no module 'net.0.weight'; .* is of type Parameter; named"),
+        ("submodule", "parts.none", "no module 'parts.none'"),
+        ("submodule", "net.0.", "no module 'net.0.'"),
+        ("parameter", "net.0", "no parameter 'net.0'; 'net.0' is of type Linear; named_parameters"),
+        ("parameter", "net.1.running_mean", "no parameter .* is of type Tensor"),
+        ("parameter", "weight", "no parameter 'weight'; named"),
+        ("buffer", "net.1.weight", "no buffer 'net.1.weight'; .* is of type Parameter"),
+        ("buffer", "plain", "no buffer 'plain'; 'plain' is of type Tensor; named_buffers"),
+        ("buffer", "", "no buffer ''"),
+    ],
+)
+def test_what_isnt_there_is_not_got(kind, name, message):
+    with pytest.raises(AttributeError, match=message):
+        getattr(Small(), f"get_{kind}")(name)
+
+
+@needs_torch
+def test_what_is_registered_is_an_attribute_as_in_pytorch():
+    def build(nn, parameter):
+        module = nn.Module()
+        module.register_parameter("w", parameter())
+        module.register_parameter("none", None)
+        module.register_parameter("late", None)
+        module.register_parameter("late", parameter())
+        module.add_module("layer", nn.Linear(2, 1))
+        module.register_module("other", nn.ReLU())
+        module.add_module("layer", nn.Linear(2, 3))
+        sequence = nn.Sequential(nn.ReLU())
+        sequence.add_module("1", nn.Linear(1, 1))
+        sequence.add_module("0", nn.Tanh())
+        module.add_module("sequence", sequence)
+        module.add_module("heads", nn.ModuleDict())
+        module.heads.add_module("digit", nn.Linear(3, 1))
+        return module
+
+    module = build(nn, parameter)
+    other = build(torch.nn, lambda: torch.nn.Parameter(torch.ones(1)))
+    # PyTorch lists the parameters of a module before its modules, and so did we assign them
+    expected = {name: tuple(p.shape) for name, p in other.named_parameters()}
+    assert {name: p.shape for name, p in module.named_parameters()} == expected
+    own, theirs = dict(module.named_modules()), dict(other.named_modules())
+    assert [(k, type(v).__name__) for k, v in own.items()] == [
+        (k, type(v).__name__) for k, v in theirs.items()
+    ]
+    assert module.none is None
+    x = np.linspace(-1, 1, 3).reshape(3, 1)
+    weight, bias = (module.get_parameter(f"sequence.1.{name}").data for name in ("weight", "bias"))
+    np.testing.assert_allclose(
+        module.sequence(ag.Tensor(x)).tolist(), np.tanh(x) * weight + bias, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "message"),
+    [
+        (lambda m: m.register_parameter("w", ag.ones(2)), TypeError, "or None, got Tensor; wrap"),
+        (lambda m: m.register_parameter("a.b", parameter()), ValueError, "without dots: 'a.b'"),
+        (lambda m: m.register_parameter("", parameter()), ValueError, "without dots: ''"),
+        (lambda m: m.register_parameter(3, parameter()), ValueError, "without dots: 3"),
+        (lambda m: m.register_parameter("net", parameter()), ValueError, "Small has 'net' already"),
+        (lambda m: m.register_parameter("mean", parameter()), ValueError, "has 'mean' already"),
+        (lambda m: m.register_parameter("train", parameter()), ValueError, "has 'train' already"),
+        (lambda m: m.add_module("new", 3), TypeError, "add_module takes a Module or None, got int"),
+        (lambda m: m.add_module("a.b", nn.ReLU()), ValueError, "without dots: 'a.b'"),
+        (lambda m: m.add_module("plain", nn.ReLU()), ValueError, "has 'plain' already"),
+        (lambda m: m.net.add_module("act", nn.ReLU()), ValueError, "next one is '3', got 'act'"),
+        (lambda m: m.net.add_module("3", None), TypeError, "Sequential holds Modules, got None"),
+    ],
+)
+def test_what_cant_be_registered_is_refused_and_changes_nothing(act, error, message):
+    module = Small()
+    before = repr(module), list(vars(module))
+    with pytest.raises(error, match=message):
+        act(module)
+    assert (repr(module), list(vars(module))) == before
+
+
+def test_ones_own_settings_are_shown():
+    class Own(nn.Module):
+        def extra_repr(self):
+            return "n=3"
+
+    assert repr(nn.Sequential(Own())) == "Sequential(\n  (0): Own(n=3)\n)"
+
+
 # The lists ---------------------------------------------------------------------------------------
 
 
@@ -290,6 +406,15 @@ def test_zero_grad_forgets_all_gradients(backend):
     assert all(p.grad is None for p in net.parameters())
 
 
+def test_zero_grad_can_leave_zeros_where_there_is_a_gradient():
+    net = nn.Sequential(nn.Linear(2, 1), nn.Linear(2, 1))
+    net[0](ag.ones(2, dtype=ag.float32)).backward()
+    net.zero_grad(set_to_none=False)
+    assert net[0].weight.grad.tolist() == [[0, 0]]
+    assert net[0].weight.grad.dtype == ag.float32
+    assert net[1].weight.grad is None
+
+
 def trained(device, dtype, moves=()):
     """Return a network after eight steps, moved and cast before the fifth."""
     ag.manual_seed(0)
@@ -334,6 +459,49 @@ def test_a_network_cast_to_another_data_type_goes_on_training(backend):
     assert {p.dtype for p in cast.parameters()} == {ag.float32}
     for p, q in zip(cast.parameters(), stayed.parameters(), strict=True):
         np.testing.assert_allclose(backend.numpy(p), q.data, rtol=1e-5, atol=1e-6)
+
+
+@needs_torch
+@pytest.mark.parametrize("method", ["float", "double", "half"])
+def test_casts_change_what_pytorchs_change(method):
+    def build(nn):
+        return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+
+    own, other = build(nn), build(torch.nn)
+    getattr(other, method)()
+    assert getattr(own, method)() is own
+    for name, value in other.state_dict().items():
+        assert str(own.state_dict()[name].dtype) == str(value.dtype).removeprefix("torch.")
+    x = ag.ones((4, 2), dtype=own[0].weight.dtype)
+    out = own(x)
+    out.sum().backward()
+    assert {out.dtype, own[0].weight.grad.dtype} == {x.dtype}
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda net, place: net.to(place, ag.float64),
+        lambda net, place: net.to(device=place, dtype="float64"),
+        lambda net, place: net.to(place).to(dtype=ag.float64),
+        lambda net, place: net.to(place).double(),
+    ],
+)
+def test_a_module_is_moved_and_cast_and_its_parameters_stay_its_own(move, backend):
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    net.append(net[0])
+    before = net.state_dict()
+    parameters = list(net.parameters())
+    assert move(net, on(backend)) is net
+    assert all(p is q for p, q in zip(net.parameters(), parameters, strict=True))
+    assert net[2].weight is net[0].weight
+    for name, value in net.state_dict().items():
+        wanted = ag.int64 if name.endswith("num_batches_tracked") else ag.float64
+        assert (value.dtype, value.device) == (wanted, backend.device)
+        np.testing.assert_array_equal(backend.numpy(value), before[name].data)
+    assert net.cpu() is net
+    assert {p.device for p in net.parameters()} == {"cpu"}
+    assert net.to() is net
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Normalization: values, gradients and running values are PyTorch's, on every backend."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,14 @@ CASES = {
         [(2, 3, 5), (3,), (3,)],
     ),
     "instance_norm, images": (lambda m, x: m.instance_norm(x, eps=0.1), [(2, 3, 4, 2)]),
+    "local_response_norm": (
+        lambda m, x: m.local_response_norm(x, 3, 0.5, 0.8, 2.0),
+        [(2, 5, 4)],
+    ),
+    "local_response_norm, images": (
+        lambda m, x: m.local_response_norm(x, 4, alpha=2.0),
+        [(2, 5, 3, 2)],
+    ),
     "batch_norm": (
         lambda m, x, w, b: batch_norm(x, w, b, module=m, make=maker(m)),
         [(5, 3), (3,), (3,)],
@@ -91,7 +101,8 @@ def test_values_and_gradients_are_pytorchs(case):
 
 
 @pytest.mark.parametrize(
-    "case", ["layer_norm, two axes", "rms_norm", "group_norm", "instance_norm"]
+    "case",
+    ["layer_norm, two axes", "rms_norm", "group_norm", "instance_norm", "local_response_norm"],
 )
 def test_every_backend_gives_what_numpy_gives(case, backend):
     function, _ = CASES[case]
@@ -256,6 +267,13 @@ def test_a_recorded_step_knows_of_evaluation():
             r"BatchNorm1d needs an input of shape \(N, 3\) or \(N, 3, L\); got \(2, 4\)",
         ),
         (lambda: ag.nn.BatchNorm2d(3)(ag.ones((2, 3))), r"shape \(N, 3, H, W\); got \(2, 3\)"),
+        (lambda: F.local_response_norm(ag.ones((2, 3)), 2), r"local_response_norm needs .*, 3\)"),
+        (lambda: F.local_response_norm(ag.ones((2, 3, 1)), 0), "size must be a positive integer"),
+        (lambda: ag.nn.LocalResponseNorm("a"), "LocalResponseNorm: size must be a positive int"),
+        (lambda: ag.nn.GroupNorm(None, 3), "GroupNorm: num_groups must be a positive integer, got"),
+        (lambda: ag.nn.BatchNorm2d(3, momentum=-1), "BatchNorm2d: momentum must be from 0 to 1"),
+        (lambda: ag.nn.BatchNorm2d(3, momentum=math.nan), "momentum must be from 0 to 1, got nan"),
+        (lambda: ag.nn.InstanceNorm1d(3, eps=-1), "InstanceNorm1d: eps must be at least 0, got -1"),
         (lambda: ag.nn.BatchNorm3d(0), "BatchNorm3d: num_features must be a positive integer"),
         (lambda: F.instance_norm(ag.ones((2, 3))), "instance_norm needs an input of shape"),
         (lambda: F.instance_norm(ag.ones((2, 3, 1))), "needs more than one value"),
@@ -265,6 +283,20 @@ def test_a_recorded_step_knows_of_evaluation():
 def test_what_doesnt_fit_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@needs_torch
+def test_local_response_normalization_is_pytorchs_as_a_layer():
+    own, other = (m.LocalResponseNorm(3, alpha=0.5, k=2.0) for m in (ag.nn, torch.nn))
+    compare(own, other, [draw(2, 5, 3, 2)])
+    assert repr(own) == repr(other)
+
+
+def test_settings_that_are_no_numbers_are_named():
+    for setting in ("momentum", "eps"):
+        with pytest.raises(TypeError, match=f"BatchNorm1d: {setting} must be a number, got 'a'"):
+            ag.nn.BatchNorm1d(3, **{setting: "a"})
+    assert ag.nn.BatchNorm1d(3, momentum=None).momentum is None  # the mean of all batches
 
 
 def test_modules_show_their_settings():

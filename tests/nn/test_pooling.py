@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import agrad as ag
+from against_pytorch import compare_functions
 from agrad import Tensor, nn
 from agrad.backends import numpy_conv
 from agrad.nn import functional as F
@@ -78,6 +79,26 @@ ADAPTIVE = {
     "1d": ("adaptive_avg_pool1d", (2, 3, 8), {"output_size": 3}),
     "3d": ("adaptive_avg_pool3d", (2, 8, 3, 4), {"output_size": (2, None, 1)}),
 }
+GREATEST = {
+    **{
+        f"{size}": ("adaptive_max_pool2d", (2, 3, 8, 6), {"output_size": size})
+        for size in (1, (3, 2), (4, 3), (4, None), (5, 4), (10, 3))
+    },
+    "without a batch": ("adaptive_max_pool2d", (3, 8, 6), {"output_size": (3, 4)}),
+    "1d": ("adaptive_max_pool1d", (2, 3, 8), {"output_size": 3}),
+    "3d": ("adaptive_max_pool3d", (2, 5, 3, 4, 5), {"output_size": (2, None, 3)}),
+}
+NORMS = {
+    "plain": ("lp_pool2d", (2, 3, 8, 6), {"norm_type": 2, "kernel_size": (3, 2)}),
+    "ceil_mode": (
+        "lp_pool2d",
+        (2, 3, 9, 7),
+        {"norm_type": 4.0, "kernel_size": (3, 4), "stride": 2, "ceil_mode": True},
+    ),
+    "infinite": ("lp_pool2d", (3, 9, 7), {"norm_type": math.inf, "kernel_size": 3, "stride": 2}),
+    "1d": ("lp_pool1d", (2, 3, 12), {"norm_type": 2, "kernel_size": 4}),
+    "3d": ("lp_pool3d", (2, 1, 4, 5, 4), {"norm_type": 2, "kernel_size": (2, 3, 2)}),
+}
 SIZES = [
     {"size": (3, 7)},
     {"size": (1, 1)},
@@ -99,7 +120,10 @@ INTERPOLATE["1d"] = ("interpolate", (2, 3, 5), {"mode": "linear", "size": 7})
 INTERPOLATE["3d"] = ("interpolate", (2, 1, 2, 3, 4), {"mode": "trilinear", "size": 3})
 CASES = {
     f"{kind}, {name}": case
-    for kind, cases in [("max", MAX), ("avg", AVG), ("adaptive", ADAPTIVE), ("as", INTERPOLATE)]
+    for kind, cases in [
+        *(("max", MAX), ("avg", AVG), ("adaptive", ADAPTIVE), ("as", INTERPOLATE)),
+        *(("greatest", GREATEST), ("norm", NORMS)),
+    ]
     for name, case in cases.items()
 }
 
@@ -252,6 +276,20 @@ X = ag.zeros((2, 3, 8, 6))
         (lambda: F.avg_pool2d(X, 9), ValueError, r"avg_pool2d: a window of size \(9, 9\)"),
         (lambda: F.avg_pool2d(X, 2, divisor_override=0), ValueError, "divisor_override must be"),
         (lambda: F.adaptive_avg_pool2d(X, 0), ValueError, "output_size must be at least 1"),
+        (lambda: F.adaptive_max_pool2d(X, 0), ValueError, "output_size must be at least 1"),
+        (lambda: F.adaptive_max_pool2d(X[:, :, :0], 1), ValueError, "there is no greatest element"),
+        (lambda: F.lp_pool2d(X, "a", 2), TypeError, "lp_pool2d: norm_type must be a number"),
+        (lambda: F.lp_pool2d(X, 0, 2), ValueError, "lp_pool2d: norm_type must not be 0"),
+        (lambda: nn.LPPool1d(None, 2), TypeError, "LPPool1d: norm_type must be a number, got None"),
+        (lambda: F.max_unpool2d(X, X, 2), ValueError, "max_unpool2d needs indices of integers"),
+        (lambda: F.max_unpool1d([[1.0]], [[4]], 3), ValueError, "the index 4 is out of range for"),
+        (lambda: F.max_unpool1d([[1.0]], [[-1]], 3), ValueError, "the index -1 is out of range"),
+        (
+            lambda: F.max_unpool1d([[1.0]], [[1]], 3, output_size=(7,)),
+            ValueError,
+            r"output_size must be nearer to \(3,\) than stride=\(3,\), got \(7,\)",
+        ),
+        (lambda: nn.MaxUnpool2d("a"), ValueError, "MaxUnpool2d: kernel_size must be an integer"),
         (lambda: F.adaptive_avg_pool2d(X, (1, 2, 3)), ValueError, "output_size must be an int"),
         (lambda: F.adaptive_avg_pool2d(X[:, :, :0], 1), ValueError, "nothing to take the mean of"),
         (lambda: F.interpolate(X[0, 0], 2), ValueError, "one to three spatial axes"),
@@ -287,6 +325,12 @@ LAYERS = [
     ("AdaptiveAvgPool1d", {"output_size": 3}),
     ("AdaptiveAvgPool2d", {"output_size": (3, None)}),
     ("AdaptiveAvgPool3d", {"output_size": 2}),
+    ("AdaptiveMaxPool1d", {"output_size": 3}),
+    ("AdaptiveMaxPool2d", {"output_size": (3, None)}),
+    ("AdaptiveMaxPool3d", {"output_size": 2}),
+    ("LPPool1d", {"norm_type": 2, "kernel_size": 3}),
+    ("LPPool2d", {"norm_type": 4, "kernel_size": (3, 2), "stride": 2, "ceil_mode": True}),
+    ("LPPool3d", {"norm_type": 2.0, "kernel_size": 2}),
     ("Upsample", {"scale_factor": 2.0}),
     ("Upsample", {"size": (3, 4), "mode": "bilinear", "align_corners": True}),
 ]
@@ -306,3 +350,64 @@ def test_a_layer_gives_indices_too():
     y, places = nn.MaxPool1d(2, return_indices=True)(Tensor([[[1.0, 3.0, 5.0, 2.0]]]))
     assert y.tolist() == [[[3.0, 5.0]]]
     assert places.tolist() == [[[1, 2]]]
+
+
+@needs_torch
+@pytest.mark.parametrize("name", GREATEST)
+def test_bins_tell_where_the_greatest_are_as_pytorchs(name):
+    function, _, settings = GREATEST[name]
+    x = draw(f"greatest, {name}")
+    y, places = getattr(F, function)(Tensor(x), **settings, return_indices=True)
+    theirs = getattr(torch.nn.functional, function)
+    expected, numbers = theirs(torch.tensor(x), **settings, return_indices=True)
+    np.testing.assert_array_equal(y.numpy(), expected.numpy())
+    np.testing.assert_array_equal(places.numpy(), numbers.numpy())
+
+
+UNPOOL = {
+    "1d": ((2, 3, 9), {"kernel_size": 2}, (2, 3, 9)),
+    "2d": ((2, 3, 8, 6), {"kernel_size": (2, 3)}, None),
+    "2d, without a batch": ((3, 8, 6), {"kernel_size": 2, "padding": 1}, None),
+    "3d": ((2, 1, 4, 5, 4), {"kernel_size": 2, "stride": (2, 3, 2)}, (4, 5, 4)),
+}
+
+
+@needs_torch
+@pytest.mark.filterwarnings("ignore:Using backward")
+@pytest.mark.parametrize("name", UNPOOL)
+def test_what_was_pooled_comes_back_to_where_it_was_as_in_pytorch(name):
+    shape, settings, output_size = UNPOOL[name]
+    n = int(name[0])
+    x = np.random.default_rng(0).permutation(math.prod(shape)).reshape(shape) / 7.0
+    own, other = (
+        (getattr(m, f"MaxPool{n}d")(**settings, return_indices=True), unpool(**settings))
+        for m, unpool in (
+            (nn, getattr(nn, f"MaxUnpool{n}d")),
+            (torch.nn, getattr(torch.nn, f"MaxUnpool{n}d")),
+        )
+    )
+    assert repr(own[1]) == repr(other[1])
+
+    def back(layers, x):
+        y, places = layers[0](x)
+        return layers[1](y**3, places, output_size=output_size)
+
+    compare_functions(lambda x: back(own, x) ** 2, lambda x: back(other, x) ** 2, [x])
+
+
+def test_of_elements_that_go_to_one_place_the_last_stays_and_has_the_gradient():
+    x = Tensor([[[1.0, 2.0, 3.0]]], requires_grad=True)
+    y = F.max_unpool1d(x, [[[0, 2, 2]]], 2, 1)
+    assert y.tolist() == [[[1, 0, 3, 0]]]
+    y.sum().backward()
+    assert x.grad.tolist() == [[[1, 0, 1]]]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_unpooling_is_the_same_on_every_device(device):
+    x = Tensor(np.arange(24.0).reshape(2, 3, 4), device=device, requires_grad=True)
+    y, places = F.max_pool1d(x, 2, return_indices=True)
+    out = F.max_unpool1d(y, places, 2)
+    assert out.tolist() == (np.arange(24.0) * (np.arange(24) % 2)).reshape(2, 3, 4).tolist()
+    out.sum().backward()
+    assert x.grad.tolist() == [[[0, 1, 0, 1]] * 3] * 2

@@ -200,7 +200,11 @@ def test_recorded_steps_give_what_eager_ones_give(kind):
         (lambda: ag.nn.GRU(3, 4, num_layers=0), "GRU: num_layers must be a positive integer"),
         (lambda: ag.nn.RNN(3, 4, nonlinearity="sine"), "RNN: nonlinearity must be 'tanh' or 'relu"),
         (lambda: ag.nn.RNNCell(3, 4, nonlinearity="sine"), "RNNCell: nonlinearity must be"),
-        (lambda: ag.nn.LSTM(3, 4, proj_size=4), "proj_size must be from 0 to less than"),
+        (lambda: ag.nn.LSTM(3, 4, proj_size=4), "proj_size must be an integer from 0 to less than"),
+        (lambda: ag.nn.LSTM(3, 4, proj_size="1"), "LSTM: proj_size must be an integer .* got '1'"),
+        (lambda: ag.nn.LSTM(3, 4, proj_size=1.5), "LSTM: proj_size must be an integer .* got 1.5"),
+        (lambda: ag.nn.LSTM(None, 4), "LSTM: input_size must be a positive integer, got None"),
+        (lambda: ag.nn.GRU(3, "4"), "GRU: hidden_size must be a positive integer, got '4'"),
         (lambda: ag.nn.GRU(3, 4, dropout=2), "GRU: dropout must be a probability"),
         (lambda: ag.nn.GRU(3, 4)(ag.ones((5, 2, 2))), r"GRU needs an input of shape \(L, N, 3\)"),
         (

@@ -1,5 +1,7 @@
 """Clipping of gradients, and parameters as a vector: PyTorch's values, on every library."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ import agrad as ag
 from agrad.nn.utils import (
     clip_grad_norm_,
     clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
     parameters_to_vector,
     vector_to_parameters,
 )
@@ -92,6 +96,35 @@ def test_gradients_are_clipped_in_place_and_one_parameter_will_do():
     np.testing.assert_allclose(held.tolist(), [0.6, 0.7], rtol=1e-6)
 
 
+@needs_torch
+@pytest.mark.parametrize("norm_type", [2.0, 1, float("inf")])
+@pytest.mark.parametrize("max_norm", [0.1, 100.0])
+def test_a_norm_that_is_known_clips_as_pytorchs(max_norm, norm_type):
+    params = parameters()
+    twins = [torch.ones(shape, dtype=torch.float64, requires_grad=True) for shape in SHAPES]
+    for t, g in zip(twins, GRADIENTS, strict=True):
+        t.grad = torch.tensor(g)
+    norm = get_total_norm([p.grad for p in params], norm_type)
+    theirs = torch.nn.utils.get_total_norm([t.grad for t in twins], norm_type)
+    np.testing.assert_allclose(norm.item(), theirs.item(), rtol=1e-12)
+    clip_grads_with_norm_(params, max_norm, norm)
+    torch.nn.utils.clip_grads_with_norm_(twins, max_norm, theirs)
+    for p, t in zip(params, twins, strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), t.grad.numpy(), rtol=1e-12)
+    assert get_total_norm([]).item() == 0
+    with pytest.raises(RuntimeError, match="get_total_norm: the norm of the gradients is nan"):
+        get_total_norm([ag.Tensor([math.nan])], error_if_nonfinite=True)
+    with pytest.raises(ValueError, match="clip_grads_with_norm_: max_norm must be at least 0"):
+        clip_grads_with_norm_(params, -1, norm)
+
+
+def test_complex_gradients_are_clipped_too():
+    w = ag.Parameter(np.array([1 + 1j], dtype="complex64"))
+    w.grad = ag.Tensor(np.array([3 + 4j], dtype="complex64"))
+    assert clip_grad_norm_([w], 1.0).item() == 5
+    np.testing.assert_allclose(w.grad.numpy(), [0.6 + 0.8j], rtol=1e-5)
+
+
 def test_without_gradients_the_norm_is_0():
     w = ag.Parameter([1.0])
     assert clip_grad_norm_([w], 1.0).item() == 0
@@ -145,6 +178,31 @@ def test_parameters_become_a_vector_and_come_back(backend):
     again = parameters_to_vector(params)
     np.testing.assert_array_equal(backend.numpy(again.detach()), values)
     assert all(p.is_leaf and p.requires_grad for p in params)
+
+
+@pytest.mark.parametrize("bad", ["a", None, math.nan, -1])
+def test_bounds_that_are_none_are_refused(bad):
+    w = ag.Parameter([1.0])
+    (w * w).sum().backward()
+    errors = TypeError, ValueError
+    wanted = "must be at least 0" if isinstance(bad, (int, float)) else "must be a number"
+    with pytest.raises(errors, match=f"clip_grad_norm_: max_norm {wanted}, got {bad!r}"):
+        clip_grad_norm_([w], bad)
+    with pytest.raises(errors, match=f"clip_grad_value_: clip_value {wanted}, got {bad!r}"):
+        clip_grad_value_([w], bad)
+    if bad != -1:  # there are norms of negative order
+        with pytest.raises(errors, match="clip_grad_norm_: norm_type must be a n"):
+            clip_grad_norm_([w], 1.0, bad)
+    assert w.grad.tolist() == [2]
+
+
+def test_an_infinite_bound_leaves_the_gradients_as_they_are():
+    w = ag.Parameter([1.0, 1.0])
+    (w * ag.Tensor([3.0, 4.0], dtype=ag.float32)).sum().backward()
+    assert clip_grad_norm_([w], math.inf).item() == 5
+    assert clip_grad_norm_([w], math.inf, "inf").item() == 4
+    clip_grad_value_([w], math.inf)
+    assert w.grad.tolist() == [3, 4]
 
 
 def test_what_does_not_fit_is_refused():

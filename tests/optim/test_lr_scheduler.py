@@ -268,28 +268,37 @@ def test_an_object_that_is_called_is_saved_with_its_attributes():
     assert other.lr_lambdas[0].speed == 0.5
 
 
+# Each with milestones, or whatever it has of that kind, in the first dozen epochs
+RESUMED = {
+    "StepLR": {"step_size": 3},
+    "MultiStepLR": {"milestones": [2, 5, 5, 9], "gamma": 0.5},
+    "ConstantLR": {"factor": 0.3, "total_iters": 4},
+    "LinearLR": {"start_factor": 0.3, "total_iters": 4},
+    "ExponentialLR": {"gamma": 0.9},
+    "PolynomialLR": {"total_iters": 6, "power": 2.0},
+    "CosineAnnealingLR": {"T_max": 4, "eta_min": 0.01},
+    "LambdaLR": {"lr_lambda": falling},
+    "MultiplicativeLR": {"lr_lambda": short},
+    "CyclicLR": {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3},
+    "OneCycleLR": {"max_lr": 0.5, "total_steps": 30},
+}
+
+
 @needs_torch
-@pytest.mark.parametrize(
-    "name", ["LambdaLR", "StepLR", "ExponentialLR", "LinearLR", "PolynomialLR, settings"]
-)
-def test_a_schedule_can_go_on_after_an_epoch_as_in_pytorch(name):
+@pytest.mark.parametrize("kind", RESUMED)
+@pytest.mark.parametrize("last_epoch", range(13))
+def test_a_schedule_can_go_on_after_any_epoch_as_in_pytorch(kind, last_epoch):
     results = []
     for module, make in ((ours, optimizer_of_ours), (theirs, optimizer_of_theirs)):
         optimizer = make()
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"] * 2
-        kind, settings = name.partition(",")[0], {}
-        if kind == "LambdaLR":
-            settings = {"lr_lambda": falling}
-        elif kind == "StepLR":
-            settings = {"step_size": 5}
-        elif kind == "ExponentialLR":
-            settings = {"gamma": 0.9}
-        else:
-            settings = {"total_iters": 30}
-        schedule = getattr(module, kind)(optimizer, **settings, last_epoch=6)
+            if kind == "OneCycleLR":  # it has left them there
+                group |= {"max_lr": 0.5, "min_lr": 1e-4}
+                group |= {"max_momentum": 0.95, "base_momentum": 0.85}
+        schedule = getattr(module, kind)(optimizer, **RESUMED[kind], last_epoch=last_epoch)
         seen = [facts(optimizer, schedule)]
-        for _ in range(10):
+        for _ in range(8):
             schedule.step()
             seen.append(facts(optimizer, schedule))
         results.append(seen)
@@ -335,7 +344,7 @@ WRONG = {
     "no optimizer to reduce": (lambda o: ours.ReduceLROnPlateau(None), "an Optimizer, got None"),
     "a size of 0": (lambda o: ours.StepLR(o, 0), "step_size must be a positive integer, got 0"),
     "a factor of 0": (lambda o: ours.ConstantLR(o, 0), "factor must be above 0"),
-    "a factor of 2": (lambda o: ours.LinearLR(o, 2), "start_factor above 0"),
+    "a factor of 2": (lambda o: ours.LinearLR(o, 2), "start_factor must be above 0 and at most 1"),
     "a T_max of 0": (lambda o: ours.CosineAnnealingLR(o, 0), "T_max must be a positive"),
     "a T_mult of 0": (lambda o: ours.CosineAnnealingWarmRestarts(o, 3, 0), "T_mult must be a pos"),
     "three functions": (lambda o: ours.LambdaLR(o, [short] * 3), "for each of the 2; got 3"),
@@ -370,6 +379,78 @@ def test_what_makes_no_schedule_is_refused(name):
     with pytest.raises((TypeError, ValueError)) as error:
         make(optimizer_of_ours())
     assert message in str(error.value)
+
+
+# By kind and setting, each with what else the kind needs
+NUMBERS = {
+    ("StepLR", "gamma"): {"step_size": 2},
+    ("MultiStepLR", "gamma"): {"milestones": [2]},
+    ("ConstantLR", "factor"): {},
+    ("LinearLR", "start_factor"): {},
+    ("LinearLR", "end_factor"): {},
+    ("ExponentialLR", "gamma"): {},
+    ("PolynomialLR", "power"): {},
+    ("CosineAnnealingLR", "eta_min"): {"T_max": 2},
+    ("CosineAnnealingWarmRestarts", "eta_min"): {"T_0": 2},
+    ("CyclicLR", "base_lr"): {"max_lr": 1},
+    ("CyclicLR", "max_lr"): {"base_lr": 1},
+    ("CyclicLR", "step_size_up"): {"base_lr": 1, "max_lr": 1},
+    ("CyclicLR", "step_size_down"): {"base_lr": 1, "max_lr": 1},
+    ("CyclicLR", "gamma"): {"base_lr": 1, "max_lr": 1},
+    ("CyclicLR", "max_momentum"): {"base_lr": 1, "max_lr": 1},
+    ("OneCycleLR", "max_lr"): {"total_steps": 9},
+    ("OneCycleLR", "total_steps"): {"max_lr": 1},
+    ("OneCycleLR", "pct_start"): {"max_lr": 1, "total_steps": 9},
+    ("OneCycleLR", "div_factor"): {"max_lr": 1, "total_steps": 9},
+    ("OneCycleLR", "final_div_factor"): {"max_lr": 1, "total_steps": 9},
+    ("OneCycleLR", "base_momentum"): {"max_lr": 1, "total_steps": 9},
+    ("ReduceLROnPlateau", "factor"): {},
+    ("ReduceLROnPlateau", "patience"): {},
+    ("ReduceLROnPlateau", "threshold"): {},
+    ("ReduceLROnPlateau", "cooldown"): {},
+    ("ReduceLROnPlateau", "min_lr"): {},
+    ("ReduceLROnPlateau", "eps"): {},
+}
+MAY_BE = {
+    ("StepLR", "gamma"): [-1],
+    ("MultiStepLR", "gamma"): [-1],
+    ("ExponentialLR", "gamma"): [-1],
+    ("CosineAnnealingLR", "eta_min"): [-1],
+    ("CosineAnnealingWarmRestarts", "eta_min"): [-1],
+    ("CyclicLR", "base_lr"): [-1],
+    ("CyclicLR", "max_lr"): [-1],
+    ("CyclicLR", "gamma"): [-1],
+    ("CyclicLR", "step_size_down"): [None],
+    ("CyclicLR", "max_momentum"): [-1],
+    ("OneCycleLR", "base_momentum"): [-1],
+}
+
+
+@pytest.mark.parametrize(("kind", "setting"), NUMBERS)
+@pytest.mark.parametrize("wrong", ["a", None, math.nan, math.inf, -1])
+def test_a_setting_that_is_no_such_number_is_named(kind, setting, wrong):
+    if wrong in MAY_BE.get((kind, setting), ()):
+        pytest.skip("it may be that")
+    with pytest.raises((TypeError, ValueError)) as error:
+        getattr(ours, kind)(optimizer_of_ours(), **NUMBERS[kind, setting], **{setting: wrong})
+    assert str(error.value).startswith(f"{kind}: {setting}")
+    assert str(error.value).endswith(f"got {wrong!r}")
+
+
+@pytest.mark.parametrize("wrong", ["a", None, [1.0]])
+def test_a_measure_that_is_no_number_is_refused(wrong):
+    schedule = ours.ReduceLROnPlateau(optimizer_of_ours())
+    with pytest.raises(TypeError, match=r"ReduceLROnPlateau\.step takes a number"):
+        schedule.step(wrong)
+    for fine in (np.float32(1.0), np.asarray(1.0), ag.Tensor(1.0), 1, math.nan):
+        schedule.step(fine)
+    assert schedule.last_epoch == 5
+
+
+def test_a_last_epoch_that_is_none_is_refused():
+    for wrong in ("a", None, 1.5, -2):
+        with pytest.raises(ValueError, match=f"StepLR: last_epoch must be .* got {wrong!r}"):
+            ours.StepLR(optimizer_of_ours(), 2, last_epoch=wrong)
 
 
 def test_a_cycle_needs_an_optimizer_with_momentum_unless_told_otherwise():

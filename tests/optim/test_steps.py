@@ -88,6 +88,17 @@ CASES = {
         {"lr": 0.05, "nesterov": False, "momentum": 0.8, "adjust_lr_fn": "match_rms_adamw"},
     ),
     "Muon, more iterations": ("Muon", {"lr": 0.05, "ns_steps": 7, "weight_decay": 0.0}),
+    "ASGD": ("ASGD", {}),
+    "ASGD, settings": (
+        "ASGD",
+        {"lr": 0.1, "lambd": 0.1, "alpha": 0.5, "t0": 3, "weight_decay": 0.1, "maximize": True},
+    ),
+    "Adafactor": ("Adafactor", {}),
+    "Adafactor, settings": (
+        "Adafactor",
+        {"lr": 0.3, "beta2_decay": -0.5, "eps": (0.3, 0.01), "d": 1.5, "weight_decay": 0.1},
+    ),
+    "Adafactor, other way": ("Adafactor", {"lr": 0.01, "eps": (None, 0.5), "maximize": True}),
     "Lion": ("Lion", {}),
     "Lion, settings": ("Lion", {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1}),
     "MomentumSGD": ("MomentumSGD", {"lr": 0.1, "momentum": 0.9}),
@@ -107,6 +118,8 @@ REPRESENTATIVE = [
     "Adadelta",
     "RMSprop with all",
     "Rprop",
+    "ASGD, settings",
+    "Adafactor",
     "Muon",
     "Lion, settings",
     "MomentumSGD",
@@ -353,14 +366,33 @@ def test_a_recorded_step_gives_the_same_weights_also_with_other_settings(name):
     own, _, optimizer = train(name, False, 12, other_numbers)
     recorded, step, other = train(name, True, 12, other_numbers)
     assert_same(recorded, own, 1e-13)
-    # RAdam goes another way from some step on
-    assert step.program().count("def step") == (2 if name.startswith("RAdam") else 1)
+    # RAdam and ASGD go another way from some step on
+    ways = 2 if name.startswith(("RAdam", "ASGD")) else 1
+    assert step.program().count("def step") == ways
     saved, others = optimizer.state_dict()["state"], other.state_dict()["state"]
     for state, twin in zip(saved.values(), others.values(), strict=True):
         for key, value in state.items():
             number = value.tolist() if isinstance(value, ag.Tensor) else value
             twins = twin[key].tolist() if isinstance(value, ag.Tensor) else twin[key]
             np.testing.assert_allclose(twins, number, rtol=1e-13, atol=1e-15)
+
+
+@needs_torch
+@pytest.mark.parametrize("name", ["ASGD", "ASGD, settings"])
+def test_the_average_that_asgd_keeps_is_pytorchs(name, monkeypatch):
+    ours = make(name, parameters(name))
+    twins = [torch.tensor(x, requires_grad=True) for x in START]
+    theirs = make_theirs(name, twins, monkeypatch)
+    run(ours, range(STEPS), parts(name))
+    for step in range(STEPS):
+        for i, p in enumerate(twins):
+            p.grad = torch.tensor(gradient(p.detach().numpy(), step, i))
+        theirs.step()
+    for p, q in zip(ours.params, twins, strict=True):
+        own, other = ours.state[p], theirs.state[q]
+        np.testing.assert_allclose(own["ax"].numpy(), other["ax"].numpy(), rtol=1e-10)
+        for number in ("step", "eta", "mu"):
+            np.testing.assert_allclose(own[number], other[number].item(), rtol=1e-12)
 
 
 def test_a_parameter_without_a_gradient_has_no_state_and_counts_no_steps():
@@ -406,6 +438,11 @@ WRONG = {
     "Rprop": [{"etas": (1.5, 2)}, {"etas": (0.5, 0.9)}, {"step_sizes": (2, 1)}],
     "Muon": [{"ns_coefficients": (1, 2)}, {"adjust_lr_fn": "other"}, {"momentum": -1}],
     "Lion": [{"betas": (0.9,)}],
+    "ASGD": [{"lambd": -1}, {"alpha": "a"}, {"t0": float("nan")}],
+    "Adafactor": [
+        *({"d": 0.5}, {"beta2_decay": 0.1}, {"beta2_decay": None}, {"weight_decay": -1}),
+        *({"eps": 1e-3}, {"eps": (-1, 1)}, {"eps": (None, None)}),
+    ],
 }
 
 

@@ -193,6 +193,13 @@ def test_what_makes_no_average_is_refused():
         ours.AveragedModel(
             Net(), avg_fn=ours.get_swa_avg_fn(), multi_avg_fn=ours.get_swa_multi_avg_fn()
         )
+    for wrong in (3, None, Net):
+        with pytest.raises(TypeError, match="AveragedModel averages a Module, got"):
+            ours.AveragedModel(wrong)
+    with pytest.raises(TypeError, match="SWALR: swa_lr must be a number, got 'a'"):
+        ours.SWALR(ag.optim.SGD([ag.Parameter(1.0)]), "a")
+    with pytest.raises(TypeError, match="get_ema_avg_fn: decay must be a number, got None"):
+        ours.get_ema_avg_fn(None)
     for make in (ours.get_ema_avg_fn, ours.get_ema_multi_avg_fn):
         with pytest.raises(ValueError, match="decay must be from 0 to 1, got 1"):
             make(1.5)

@@ -13,19 +13,19 @@ __all__ = ["IGNORED", "check_classes", "check_range", "numbers_from_0", "one_hot
 IGNORED = -100
 
 
-def check_range(smallest: int, greatest: int, n: int) -> None:
+def check_range(who: str, smallest: int, greatest: int, n: int) -> None:
     """Raise an error if the smallest or the greatest of some classes is none of n."""
     if smallest < 0 or greatest >= n:
         wrong = smallest if smallest < 0 else greatest
         hint = f"; if it stands for none, say ignore_index={wrong}" if wrong == IGNORED else ""
-        raise ValueError(f"class {wrong} is out of range for {n} classes{hint}")
+        raise ValueError(f"{who}: class {wrong} is out of range for {n} classes{hint}")
 
 
-def check_classes(xp: Any, classes: Any, n: int) -> None:
+def check_classes(xp: Any, who: str, classes: Any, n: int) -> None:
     """Raise an error if one of the classes is none of n."""
     if not xp.are_below(classes, n):
         smallest, greatest = xp.bounds(classes)
-        check_range(smallest, greatest, n)
+        check_range(who, smallest, greatest, n)
 
 
 def numbers_from_0(xp: Any, n: int) -> Any:
@@ -72,6 +72,6 @@ def one_hot(tensor: TensorLike, num_classes: int = -1) -> Tensor:
         num_classes = int(classes.max()) + 1
     elif not isinstance(num_classes, int) or num_classes < 1:
         raise ValueError(f"one_hot: num_classes must be a positive integer, got {num_classes!r}")
-    backend.check(check_classes, classes._data, num_classes)
+    backend.check(check_classes, "one_hot", classes._data, num_classes)
     numbers = asarray(backend.call(numbers_from_0, num_classes))
     return astype(equal(expand_dims(classes, axis=-1), numbers), classes.dtype)

@@ -188,7 +188,7 @@ def _losses(log_p: Tensor, labels: Tensor, steps: Tensor, counts: Tensor, blank:
     backend = labels._backend
     places = asarray(backend.call(numbers_from_0, n))
     labels = where(less(places[:longest], expand_dims(counts, axis=1)), labels, blank)
-    backend.check(check_classes, labels._data, classes)
+    backend.check(check_classes, "ctc_loss", labels._data, classes)
 
     # The states that a sequence goes through: its labels, and a blank before, between and after
     blanks = full((batch, 1), blank, dtype=labels.dtype, device=labels.device)

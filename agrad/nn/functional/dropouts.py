@@ -8,7 +8,14 @@ from agrad.random import Generator, default_generator
 from agrad.tensor import Tensor
 from agrad.typing import Shape, TensorLike
 
-__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d"]
+__all__ = [
+    "alpha_dropout",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
+]
 
 # What SELU gives for -∞, -λα: alpha dropout puts it where a value is dropped
 _DROPPED = -1.0507009873554804934193349852946 * 1.6732632423543772848170429916717
@@ -256,12 +263,59 @@ def alpha_dropout(
     >>> abs(float(y.mean())) < 0.1, abs(float(y.var()) - 1) < 0.1
     (True, True)
     """
-    check_p("alpha_dropout", p)
     x = asarray(input)
+    return _alpha_drop("alpha_dropout", x, p, training, generator, x.shape)
+
+
+def feature_alpha_dropout(
+    input: TensorLike,
+    p: float = 0.5,
+    training: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Drop whole channels so that mean 0 and variance 1 stay: see `alpha_dropout`.
+
+    Parameters
+    ----------
+    input : Tensor
+        Floating-point, of shape (N, C, ...).
+    p, training, generator
+        As for `alpha_dropout`.
+
+    Returns
+    -------
+    Tensor
+        Of the shape and data type of `input`.
+
+    Raises
+    ------
+    ValueError
+        If `p` is no probability, or `input` has fewer than two dimensions.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> y = ag.nn.functional.feature_alpha_dropout(ag.ones((1, 3, 2)), training=True)
+    >>> bool((y[:, :, 0] == y[:, :, 1]).all())
+    True
+    """
+    x = asarray(input)
+    if x.ndim < 2:
+        raise ValueError(f"feature_alpha_dropout needs a shape of (N, C, ...); got {x.shape}")
+    shape = (*x.shape[:2], *(1,) * (x.ndim - 2))
+    return _alpha_drop("feature_alpha_dropout", x, p, training, generator, shape)
+
+
+def _alpha_drop(
+    who: str, x: Tensor, p: float, training: bool, generator: Generator | None, shape: Shape
+) -> Tensor:
+    """Drop elements, or all those for which there is one in an array of the given shape."""
+    check_p(who, p)
     if not training or p == 0:
         return x
     if p == 1:
         return multiply(x, 0.0)
     scale = 1 / math.sqrt((1 - p) * (1 + p * _DROPPED**2))
-    kept = _kept(x, x.shape, p, generator)
+    kept = _kept(x, shape, p, generator)
     return x * (kept * scale) + ((1 - kept) * (scale * _DROPPED) - scale * p * _DROPPED)

@@ -5,6 +5,7 @@ Each takes ``reduction``: "mean" and "sum" are those of all single losses, "none
 
 import math
 import operator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -71,6 +72,7 @@ __all__ = [
     "smooth_l1_loss",
     "soft_margin_loss",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 Reduction = Literal["mean", "sum", "none"]
@@ -169,7 +171,7 @@ def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
     0.6931
     """
     z = asarray(z)
-    return _plain_cross_entropy(z, _class_key(z, _classes(z, gold)), "mean")
+    return _plain_cross_entropy(z, _class_key("nll", z, _classes("nll", z, gold)), "mean")
 
 
 def _plain_cross_entropy(z: Tensor, key: tuple[Any, ...], reduction: str) -> Tensor:
@@ -238,11 +240,11 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
     z = asarray(input)
-    gold = _classes(z, target)
+    gold = _classes("cross_entropy", z, target)
     if isinstance(gold, Tensor) and gold.dtype.is_floating and gold.shape == z.shape and z.ndim:
         return _soft_cross_entropy(z, gold, weight, reduction, label_smoothing)
     if weight is None and ignore_index is None and not label_smoothing and z.ndim <= 2:
-        key = _class_key(z, gold, may_ignore=True)
+        key = _class_key("cross_entropy", z, gold, may_ignore=True)
         if key is not None:
             return _plain_cross_entropy(z, key, reduction)
     log_p = log_softmax(z, axis=_class_axis("cross_entropy", z))
@@ -294,11 +296,11 @@ def nll_loss(
     """
     check_reduction(reduction)
     log_p = as_floating(input)
-    gold = _classes(log_p, target)
+    gold = _classes("nll_loss", log_p, target)
     return _class_losses("nll_loss", log_p, gold, weight, ignore_index, reduction, 0.0)
 
 
-def _classes(z: Tensor, gold: TensorLike) -> Tensor | int:
+def _classes(name: str, z: Tensor, gold: TensorLike) -> Tensor | int:
     """Return right classes as a Tensor on the scores' device; a single one as an int, if it is."""
     if isinstance(gold, Tensor):
         classes = gold
@@ -312,44 +314,44 @@ def _classes(z: Tensor, gold: TensorLike) -> Tensor | int:
     lift(classes)
     if classes._backend is not z._backend:
         raise RuntimeError(
-            f"cross_entropy: the scores are on {z.device!r} and the classes on "
+            f"{name}: the scores are on {z.device!r} and the classes on "
             f"{classes.device!r}; move them with .to({z.device!r})"
         )
     return classes
 
 
-def _class_key(z: Tensor, gold: Tensor | int, may_ignore: bool = False) -> Any:
+def _class_key(name: str, z: Tensor, gold: Tensor | int, may_ignore: bool = False) -> Any:
     """Return the index that picks the right class's score of each example, checked.
 
     None if some classes stand for none, and may do so.
     """
     shape, backend = z._data.shape, z._backend
     if isinstance(gold, int):
-        _check_shapes(shape, ())
-        check_range(gold, gold, shape[-1])
+        _check_shapes(name, shape, ())
+        check_range(name, gold, gold, shape[-1])
         return (gold,)
     if not gold.dtype.is_integer:
-        raise ValueError(f"cross_entropy: classes must be integers, got {gold.dtype!r}")
+        raise ValueError(f"{name}: classes must be integers, got {gold.dtype!r}")
     raw = gold._data
-    _check_shapes(shape, raw.shape)
+    _check_shapes(name, shape, raw.shape)
     if backend.reads_values and len(shape) == 1:
         _, greatest = backend.bounds(raw)
-        check_range(greatest, greatest, shape[-1])
+        check_range(name, greatest, greatest, shape[-1])
         return (greatest,)
     if may_ignore and backend.reads_values:
         if not backend.are_below(raw, shape[-1]):
             if bool(backend.call(_any_ignored, raw)):
                 return None
-            check_range(*backend.bounds(raw), shape[-1])
+            check_range(name, *backend.bounds(raw), shape[-1])
     else:
-        backend.check(check_classes, raw, shape[-1])
+        backend.check(check_classes, name, raw, shape[-1])
     return (raw,) if len(shape) == 1 else (backend.call(numbers_from_0, shape[0]), raw)
 
 
-def _check_shapes(scores: Any, classes: Any) -> None:
+def _check_shapes(name: str, scores: Any, classes: Any) -> None:
     if not 1 <= len(scores) <= 2 or classes != scores[:-1]:
         raise ValueError(
-            "cross_entropy needs scores of shape (classes,) with one class, or (batch, classes) "
+            f"{name} needs scores of shape (classes,) with one class, or (batch, classes) "
             f"with classes of shape (batch,); got {tuple(scores)} and {tuple(classes)}"
         )
 
@@ -396,7 +398,7 @@ def _class_losses(
     can_occur = iinfo(gold.dtype).min <= ignored <= iinfo(gold.dtype).max
     counts = not_equal(gold, ignored) if can_occur else None
     classes = gold if counts is None else where(counts, gold, 0)
-    classes._backend.check(check_classes, classes._data, n)
+    classes._backend.check(check_classes, name, classes._data, n)
 
     losses = -squeeze(take_along_axis(log_p, expand_dims(classes, axis=axis), axis=axis), axis=axis)
     shares = ones_like(losses)
@@ -1132,7 +1134,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p!r}")
     x = as_floating(input)
-    classes = _classes(x, target)
+    classes = _classes("multi_margin_loss", x, target)
     if isinstance(classes, int):
         classes = asarray(classes, device=x.device)
     if not classes.dtype.is_integer:
@@ -1143,7 +1145,7 @@ def multi_margin_loss(
             f"for each example; got {x.shape} and {classes.shape}"
         )
     n = x.shape[-1]
-    classes._backend.check(check_classes, classes._data, n)
+    classes._backend.check(check_classes, "multi_margin_loss", classes._data, n)
     right = take_along_axis(x, expand_dims(classes, axis=-1), axis=-1)
     terms = relu(margin - right + x)
     if p == 2:
@@ -1259,13 +1261,81 @@ def triplet_margin_loss(
     >>> round(triplet_margin_loss(anchor, far, anchor).item(), 4)
     6.0
     """
+    return _triplet_loss(
+        "triplet_margin_loss",
+        (anchor, positive, negative),
+        lambda x1, x2: pairwise_distance(x1, x2, p, eps),
+        margin,
+        swap,
+        reduction,
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: TensorLike,
+    positive: TensorLike,
+    negative: TensorLike,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Return max(0, margin + d(anchor, positive) - d(anchor, negative)), for a distance d.
+
+    Parameters
+    ----------
+    anchor, positive, negative : Tensor
+        Of one shape: each positive should be nearer to its anchor than the negative is.
+    distance_function : callable, optional
+        d, which gives a distance for each triplet; `pairwise_distance` if not given.
+    margin, swap, reduction
+        As for `triplet_margin_loss`.
+
+    Returns
+    -------
+    Tensor
+        Of no dimensions, or of the distances' shape with reduction="none".
+
+    Raises
+    ------
+    TypeError
+        If the distance is no function.
+    ValueError
+        If the shapes differ, `margin` isn't positive, or there is no such reduction.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import triplet_margin_with_distance_loss
+    >>> anchor, far = Tensor([[0.0, 0.0]]), Tensor([[3.0, 4.0]])
+    >>> triplet_margin_with_distance_loss(
+    ...     anchor, far, anchor, distance_function=lambda x, y: abs(x - y).max(axis=-1)
+    ... ).item()
+    5.0
+    """
+    name = "triplet_margin_with_distance_loss"
+    distance = pairwise_distance if distance_function is None else distance_function
+    if not callable(distance):
+        raise TypeError(f"{name}: distance_function must be a function, got {distance!r}")
+    return _triplet_loss(name, (anchor, positive, negative), distance, margin, swap, reduction)
+
+
+def _triplet_loss(
+    name: str,
+    triplets: tuple[TensorLike, TensorLike, TensorLike],
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+    reduction: str,
+) -> Tensor:
     check_reduction(reduction)
     if not margin > 0:
-        raise ValueError(f"triplet_margin_loss: margin must be positive, got {margin}")
-    x, near = _pair("triplet_margin_loss", anchor, positive)
-    x, far = _pair("triplet_margin_loss", x, negative)
-    to_near = pairwise_distance(x, near, p, eps)
-    to_far = pairwise_distance(x, far, p, eps)
+        raise ValueError(f"{name}: margin must be positive, got {margin}")
+    anchor, positive, negative = triplets
+    x, near = _pair(name, anchor, positive)
+    x, far = _pair(name, x, negative)
+    to_near, to_far = distance(x, near), distance(x, far)
     if swap:
-        to_far = minimum(to_far, pairwise_distance(near, far, p, eps))
+        to_far = minimum(to_far, distance(near, far))
     return reduce(clip(margin + to_near - to_far, 0), reduction)

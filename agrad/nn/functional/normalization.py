@@ -6,11 +6,21 @@ from numbers import Integral
 from typing import Any
 
 from agrad.autograd import Primitive, no_grad, record
+from agrad.nn.functional.padding import pad
+from agrad.nn.functional.pooling import avg_pool2d
+from agrad.nn.functional.settings import check_size
 from agrad.ops import add, asarray, divide, finfo, mean, multiply, reshape, sqrt, subtract, var
 from agrad.tensor import Tensor
 from agrad.typing import Shape, TensorLike
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "rms_norm",
+]
 
 # Both are one node each: as several, they would keep and go through four arrays of the size of x
 # instead of two. With r = 1 / sqrt(var(x) + eps) and y = (x - mean(x)) r, every x moves the mean
@@ -238,6 +248,56 @@ def _per_channel(values: TensorLike, ndim: int) -> Tensor:
 def _affine_per_channel(x: Tensor, weight: TensorLike | None, bias: TensorLike | None) -> Tensor:
     weight = None if weight is None else _per_channel(weight, x.ndim)
     return _affine(x, weight, None if bias is None else _per_channel(bias, x.ndim))
+
+
+def local_response_norm(
+    input: TensorLike, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Return x / (k + α mean(x²))^β, the mean over neighbouring channels at the same place.
+
+    Parameters
+    ----------
+    input : Tensor
+        Floating-point, of shape (N, C, ...), with one more axis at least.
+    size : int
+        How many channels the mean is over: size // 2 before each, itself, and those after it; where
+        there is none it counts as 0.
+    alpha, beta, k : float
+        α, β and k.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `input`.
+
+    Raises
+    ------
+    ValueError
+        If the shape doesn't fit, or the size isn't a positive integer.
+
+    References
+    ----------
+    A. Krizhevsky, I. Sutskever and G. E. Hinton, "ImageNet classification with deep convolutional
+    neural networks", NeurIPS 2012, section 3.3.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> x = ag.Tensor([[[2.0], [4.0]]])
+    >>> ag.nn.functional.local_response_norm(x, 2, alpha=1.0, beta=1.0, k=0.0).tolist()
+    [[[1.0], [0.4]]]
+    """
+    check_size("local_response_norm", "size", size)
+    x = asarray(input)
+    if x.ndim < 3:
+        raise ValueError(
+            f"local_response_norm needs an input of shape (N, C, ...) with one more axis at least, "
+            f"got {x.shape}"
+        )
+    channels = reshape(x * x, (x.shape[0], 1, x.shape[1], math.prod(x.shape[2:])))
+    around = pad(channels, (0, 0, size // 2, (size - 1) // 2))
+    means = reshape(avg_pool2d(around, (size, 1), stride=1), x.shape)
+    return divide(x, (k + alpha * means) ** beta)
 
 
 # Over a batch ------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """Pooling: the greatest or the mean of what a window shows; and arrays of another size."""
 
 import math
+import operator
 import struct
 from collections.abc import Sequence
 from functools import reduce
+from itertools import product
 from typing import Any, Literal, overload
 
-from agrad.autograd import Primitive, record
+from agrad.autograd import Primitive, lift, record
+from agrad.nn.functional.settings import check_number
 from agrad.nn.functional.windows import (
     Windows,
     batched,
@@ -17,7 +20,18 @@ from agrad.nn.functional.windows import (
     to_ints,
     unbatched,
 )
-from agrad.ops import asarray, mean, stack, take
+from agrad.ops import (
+    arange,
+    argmax,
+    asarray,
+    broadcast_to,
+    mean,
+    reshape,
+    stack,
+    take,
+    take_along_axis,
+    zeros,
+)
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
@@ -25,13 +39,22 @@ __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "interpolate",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
 ]
 
 Ints = int | tuple[int, ...]
@@ -248,18 +271,24 @@ def _avg_pool_nd(
     return unbatched(total / divisor, had_batch)
 
 
-def _adaptive_avg_pool_nd(n: int, input: TensorLike, output_size: Any) -> Tensor:
-    """Pool over n axes."""
-    function = f"adaptive_avg_pool{n}d"
-    x, had_batch = batched(function, input, n)
-    size = x.shape[2:]
+def _bin_counts(function: str, size: Sequence[int], output_size: Any) -> tuple[int, ...]:
+    """Return how many bins there are along each axis, None being as many as elements."""
+    n = len(size)
     if not isinstance(output_size, (list, tuple)):
         output_size = (output_size,) * n
     if len(output_size) == n:
         output_size = tuple(
             n if each is None else each for each, n in zip(output_size, size, strict=True)
         )
-    counts = to_ints(function, "output_size", output_size, n)
+    return to_ints(function, "output_size", output_size, n)
+
+
+def _adaptive_avg_pool_nd(n: int, input: TensorLike, output_size: Any) -> Tensor:
+    """Pool over n axes."""
+    function = f"adaptive_avg_pool{n}d"
+    x, had_batch = batched(function, input, n)
+    size = x.shape[2:]
+    counts = _bin_counts(function, size, output_size)
     if min(size) < 1:
         raise ValueError(f"{function}: there is nothing to take the mean of, in shape {x.shape}")
     if set(counts) == {1}:
@@ -280,6 +309,121 @@ def _adaptive_avg_pool_nd(n: int, input: TensorLike, output_size: Any) -> Tensor
                 parts.append(mean(out[tuple(key)], axis=axis))
             out = stack(parts, axis=axis)
     return unbatched(out, had_batch)
+
+
+def _adaptive_max_pool_nd(
+    n: int, input: TensorLike, output_size: Any, return_indices: bool
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Pool over n axes."""
+    function = f"adaptive_max_pool{n}d"
+    x, had_batch = batched(function, input, n)
+    size = x.shape[2:]
+    counts = _bin_counts(function, size, output_size)
+    if min(size) < 1:
+        raise ValueError(f"{function}: there is no greatest element in shape {x.shape}")
+    if all(length % count == 0 for length, count in zip(size, counts, strict=True)):
+        kernel = tuple(length // count for length, count in zip(size, counts, strict=True))
+        return _max_pool_nd(n, input, kernel, kernel, 0, 1, False, return_indices)
+    numbers = asarray(_bins(size, counts), device=x.device)  # of the elements of each bin
+    flat = reshape(x, (*x.shape[:2], math.prod(size)))
+    shown = reshape(take(flat, reshape(numbers, (-1,)), axis=2), (*x.shape[:2], *numbers.shape))
+    first = argmax(shown, axis=3, keepdims=True)
+    out = reshape(take_along_axis(shown, first, axis=3), (*x.shape[:2], *counts))
+    if not return_indices:
+        return unbatched(out, had_batch)
+    places = take_along_axis(broadcast_to(numbers, shown.shape), first, axis=3)
+    return unbatched(out, had_batch), unbatched(reshape(places, out.shape), had_batch)
+
+
+def _bins(size: Sequence[int], counts: Sequence[int]) -> list[list[int]]:
+    """Return which elements are in each bin, numbered over all axes; the last may come repeatedly.
+
+    So all bins are of one length: they differ by an element along each axis.
+    """
+    along = []
+    for length, count in zip(size, counts, strict=True):
+        ends = [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+        longest = max(end - start for start, end in ends)
+        along.append([[min(start + j, end - 1) for j in range(longest)] for start, end in ends])
+    strides = [math.prod(size[i + 1 :]) for i in range(len(size))]
+    return [
+        [sum(map(operator.mul, place, strides)) for place in product(*bins)]
+        for bins in product(*along)
+    ]
+
+
+def _lp_pool_nd(
+    n: int,
+    input: TensorLike,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None,
+    ceil_mode: bool,
+) -> Tensor:
+    """Pool over n axes."""
+    function = f"lp_pool{n}d"
+    check_number(function, "norm_type", norm_type)
+    if norm_type == 0:
+        raise ValueError(f"{function}: norm_type must not be 0")
+    x, had_batch = batched(function, input, n)
+    if math.isinf(norm_type):
+        sign = math.copysign(1.0, norm_type)
+        windows = _pooling_windows(function, x.shape[2:], kernel_size, stride, 0, 1, ceil_mode)
+        return unbatched(sign * record(_MAX_POOL, (sign * abs(x),), windows=windows), had_batch)
+    means = _avg_pool_nd(n, x**norm_type, kernel_size, stride, 0, ceil_mode, True, None)
+    elements = math.prod(to_ints(function, "kernel_size", kernel_size, n))
+    return unbatched((means * elements) ** (1 / norm_type), had_batch)
+
+
+def _max_unpool_nd(
+    n: int,
+    input: TensorLike,
+    indices: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None,
+    padding: Ints,
+    output_size: Sequence[int] | None,
+) -> Tensor:
+    """Put the elements back to where they were, over n axes."""
+    function = f"max_unpool{n}d"
+    x, had_batch = batched(function, input, n)
+    places, _ = batched(function, indices, n)
+    if places.shape != x.shape or not places.dtype.is_integer:
+        raise ValueError(
+            f"{function} needs indices of integers, of the input's shape {asarray(input).shape}; "
+            f"got {asarray(indices).shape} of {places.dtype!r}"
+        )
+    kernel = to_ints(function, "kernel_size", kernel_size, n)
+    strides = kernel if stride is None else to_ints(function, "stride", stride, n)
+    paddings = to_ints(function, "padding", padding, n, 0)
+    usual = tuple(
+        (count - 1) * step + k - 2 * p
+        for count, k, step, p in zip(x.shape[2:], kernel, strides, paddings, strict=True)
+    )
+    size = usual if output_size is None else tuple(output_size)[-n:]
+    if len(size) != n or any(
+        abs(new - old) >= step for new, old, step in zip(size, usual, strides, strict=True)
+    ):
+        raise ValueError(
+            f"{function}: output_size must be nearer to {usual} than stride={strides}, got "
+            f"{output_size!r}"
+        )
+    lift(places)
+    places._backend.check(_check_places, function, places._data, math.prod(size))
+    rows, count = x.shape[0] * x.shape[1], math.prod(x.shape[2:])
+    row = reshape(arange(rows, device=x.device), (rows, 1))
+    out = zeros((rows, math.prod(size)), dtype=x.dtype, device=x.device)
+    out[row, reshape(places, (rows, count))] = reshape(x, (rows, count))
+    return unbatched(reshape(out, (*x.shape[:2], *size)), had_batch)
+
+
+def _check_places(xp: Any, function: str, places: Any, n: int) -> None:
+    if not xp.are_below(places, n):
+        smallest, greatest = xp.bounds(places)
+        wrong = smallest if smallest < 0 else greatest
+        raise ValueError(
+            f"{function}: the index {wrong} is out of range for an output of {n} elements"
+        )
 
 
 # The greatest -------------------------------------------------------------------------------------
@@ -762,6 +906,444 @@ def adaptive_avg_pool3d(
     (4, 3, 3, 3, 3)
     """
     return _adaptive_avg_pool_nd(3, input, output_size)
+
+
+# The greatest, of bins ----------------------------------------------------------------------------
+
+
+@overload
+def adaptive_max_pool1d(
+    input: TensorLike,
+    output_size: int | tuple[int | None] | None,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def adaptive_max_pool1d(
+    input: TensorLike,
+    output_size: int | tuple[int | None] | None,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def adaptive_max_pool1d(
+    input: TensorLike,
+    output_size: int | tuple[int | None] | None,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the greatest elements of bins, as many as the output is to have, over one axis.
+
+    The i-th of m bins over n elements begins at floor(i n / m) and ends before ceil((i + 1) n / m).
+    The gradient goes to the first of those that are the greatest.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, length) or (channels, length).
+    output_size : int, None
+        How many bins there are along each axis; None for as many as elements.
+    return_indices : bool
+        Return also where the greatest elements are.
+
+    Returns
+    -------
+    Tensor
+        Of shape ``(batch, channels, *output_size)`` or ``(channels, *output_size)``. With
+        `return_indices`, also a Tensor of integers of that shape: which element it is, numbered
+        from 0 for each channel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a size is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import adaptive_max_pool1d
+    >>> adaptive_max_pool1d(ag.zeros((4, 3, 8)), 3).shape
+    (4, 3, 3)
+    """
+    return _adaptive_max_pool_nd(1, input, output_size, return_indices)
+
+
+@overload
+def adaptive_max_pool2d(
+    input: TensorLike,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def adaptive_max_pool2d(
+    input: TensorLike,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def adaptive_max_pool2d(
+    input: TensorLike,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the greatest elements of bins, as many as the output is to have, over two axes.
+
+    The i-th of m bins over n elements begins at floor(i n / m) and ends before ceil((i + 1) n / m).
+    The gradient goes to the first of those that are the greatest.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+    output_size : int, None or tuple of these
+        How many bins there are along each axis; None for as many as elements.
+    return_indices : bool
+        Return also where the greatest elements are.
+
+    Returns
+    -------
+    Tensor
+        Of shape ``(batch, channels, *output_size)`` or ``(channels, *output_size)``. With
+        `return_indices`, also a Tensor of integers of that shape: which element it is, numbered
+        from 0 for each channel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a size is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import adaptive_max_pool2d
+    >>> adaptive_max_pool2d(ag.zeros((4, 3, 8, 8)), 3).shape
+    (4, 3, 3, 3)
+    """
+    return _adaptive_max_pool_nd(2, input, output_size, return_indices)
+
+
+@overload
+def adaptive_max_pool3d(
+    input: TensorLike,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def adaptive_max_pool3d(
+    input: TensorLike,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def adaptive_max_pool3d(
+    input: TensorLike,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Return the greatest elements of bins, as many as the output is to have, over three axes.
+
+    The i-th of m bins over n elements begins at floor(i n / m) and ends before ceil((i + 1) n / m).
+    The gradient goes to the first of those that are the greatest.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+    output_size : int, None or tuple of these
+        How many bins there are along each axis; None for as many as elements.
+    return_indices : bool
+        Return also where the greatest elements are.
+
+    Returns
+    -------
+    Tensor
+        Of shape ``(batch, channels, *output_size)`` or ``(channels, *output_size)``. With
+        `return_indices`, also a Tensor of integers of that shape: which element it is, numbered
+        from 0 for each channel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, or a size is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import adaptive_max_pool3d
+    >>> adaptive_max_pool3d(ag.zeros((4, 3, 8, 8, 8)), 3).shape
+    (4, 3, 3, 3, 3)
+    """
+    return _adaptive_max_pool_nd(3, input, output_size, return_indices)
+
+
+# The norm -----------------------------------------------------------------------------------------
+
+
+def lp_pool1d(
+    input: TensorLike,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return (Σ xᵖ)^(1/p) of what a window shows, in each of its places over one axis.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, length) or (channels, length).
+    norm_type : float
+        p. For infinity it is the greatest absolute value.
+    kernel_size : int
+        How many elements the window has.
+    stride : int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, length) or (channels, length).
+        Each length n becomes (n - kernel_size) / stride + 1, rounded down or up.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import lp_pool1d
+    >>> lp_pool1d(ag.ones((4, 3, 8)), 2, 4).shape
+    (4, 3, 2)
+    """
+    return _lp_pool_nd(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: TensorLike,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return (Σ xᵖ)^(1/p) of what a window shows, in each of its places over two axes.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+    norm_type : float
+        p. For infinity it is the greatest absolute value.
+    kernel_size : int or tuple of int
+        How many elements the window has.
+    stride : int or tuple of int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+        Each length n becomes (n - kernel_size) / stride + 1, rounded down or up.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import lp_pool2d
+    >>> lp_pool2d(ag.ones((4, 3, 8, 8)), 2, 4).shape
+    (4, 3, 2, 2)
+    """
+    return _lp_pool_nd(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: TensorLike,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return (Σ xᵖ)^(1/p) of what a window shows, in each of its places over three axes.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+    norm_type : float
+        p. For infinity it is the greatest absolute value.
+    kernel_size : int or tuple of int
+        How many elements the window has.
+    stride : int or tuple of int, optional
+        How far it is from one place to the next; by default `kernel_size`.
+    ceil_mode : bool
+        Let the last window reach over the end, rather than leave elements out.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+        Each length n becomes (n - kernel_size) / stride + 1, rounded down or up.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, the window is larger than the input, or a setting is none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import lp_pool3d
+    >>> lp_pool3d(ag.ones((4, 3, 8, 8, 8)), 2, 4).shape
+    (4, 3, 2, 2, 2)
+    """
+    return _lp_pool_nd(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+# Back to where they were --------------------------------------------------------------------------
+
+
+def max_unpool1d(
+    input: TensorLike,
+    indices: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Return what `max_pool1d` gave where it was before, and zeros elsewhere.
+
+    Of several elements that go to one place, as from windows that overlap, one stays; and as the
+    derivative has it, but not PyTorch, this one alone has a gradient.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, length) or (channels, length).
+    indices : Tensor
+        Of integers, of the shape of `input`: where they were, as with ``return_indices=True``.
+    kernel_size, stride, padding : int
+        Those of the pooling.
+    output_size : sequence of int, optional
+        How long the axes become, where several lengths lead to the same one by a stride.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, length) or (channels, length).
+        Each length n becomes (n - 1) stride - 2 padding + kernel_size if no size is given.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, an index is out of range (not checked on a GPU), or a setting is
+        none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import max_pool1d, max_unpool1d
+    >>> y, places = max_pool1d(ag.ones((4, 3, 8)), 2, return_indices=True)
+    >>> max_unpool1d(y, places, 2).shape
+    (4, 3, 8)
+    """
+    return _max_unpool_nd(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    input: TensorLike,
+    indices: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Return what `max_pool2d` gave where it was before, and zeros elsewhere.
+
+    Of several elements that go to one place, as from windows that overlap, one stays; and as the
+    derivative has it, but not PyTorch, this one alone has a gradient.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+    indices : Tensor
+        Of integers, of the shape of `input`: where they were, as with ``return_indices=True``.
+    kernel_size, stride, padding : int or tuple of int
+        Those of the pooling.
+    output_size : sequence of int, optional
+        How long the axes become, where several lengths lead to the same one by a stride.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, height, width) or (channels, height, width).
+        Each length n becomes (n - 1) stride - 2 padding + kernel_size if no size is given.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, an index is out of range (not checked on a GPU), or a setting is
+        none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import max_pool2d, max_unpool2d
+    >>> y, places = max_pool2d(ag.ones((4, 3, 8, 8)), 2, return_indices=True)
+    >>> max_unpool2d(y, places, 2).shape
+    (4, 3, 8, 8)
+    """
+    return _max_unpool_nd(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(
+    input: TensorLike,
+    indices: TensorLike,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Return what `max_pool3d` gave where it was before, and zeros elsewhere.
+
+    Of several elements that go to one place, as from windows that overlap, one stays; and as the
+    derivative has it, but not PyTorch, this one alone has a gradient.
+
+    Parameters
+    ----------
+    input : Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+    indices : Tensor
+        Of integers, of the shape of `input`: where they were, as with ``return_indices=True``.
+    kernel_size, stride, padding : int or tuple of int
+        Those of the pooling.
+    output_size : sequence of int, optional
+        How long the axes become, where several lengths lead to the same one by a stride.
+
+    Returns
+    -------
+    Tensor
+        Of shape (batch, channels, depth, height, width) or (channels, depth, height, width).
+        Each length n becomes (n - 1) stride - 2 padding + kernel_size if no size is given.
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't fit, an index is out of range (not checked on a GPU), or a setting is
+        none.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> from agrad.nn.functional import max_pool3d, max_unpool3d
+    >>> y, places = max_pool3d(ag.ones((4, 3, 8, 8, 8)), 2, return_indices=True)
+    >>> max_unpool3d(y, places, 2).shape
+    (4, 3, 8, 8, 8)
+    """
+    return _max_unpool_nd(3, input, indices, kernel_size, stride, padding, output_size)
 
 
 # Another size ------------------------------------------------------------------------------------

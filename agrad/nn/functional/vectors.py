@@ -1,18 +1,22 @@
 """Vectors: their lengths, and how near they are to each other."""
 
+from itertools import combinations
+
 from agrad.ops import (
+    asarray,
     broadcast_arrays,
     clip,
     divide,
     multiply,
     sum,
+    take,
 )
 from agrad.ops.data_types import as_floating
 from agrad.ops.linalg import vector_norm
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
-__all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
+__all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]
 
 
 def normalize(input: TensorLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
@@ -103,3 +107,42 @@ def pairwise_distance(
     """
     difference = as_floating(x1) - as_floating(x2) + eps
     return vector_norm(difference, ord=p, axis=-1, keepdims=keepdim)
+
+
+def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
+    """Return the distances between each two of several vectors.
+
+    Parameters
+    ----------
+    input : Tensor
+        Floating-point, of shape (N, length).
+    p : float
+        Which norm: ``sum(abs(x)**p)**(1/p)``.
+
+    Returns
+    -------
+    Tensor
+        Of shape (N (N - 1) / 2,): from the first to each later one, then from the second, and so
+        on.
+
+    Raises
+    ------
+    ValueError
+        If it has another number of dimensions.
+
+    Examples
+    --------
+    >>> from agrad import Tensor
+    >>> from agrad.nn.functional import pdist
+    >>> pdist(Tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 4.0]])).tolist()
+    [5.0, 4.0, 3.0]
+    """
+    x = as_floating(input)
+    if x.ndim != 2:
+        raise ValueError(f"pdist needs an input of shape (N, length), got {x.shape}")
+    pairs = list(combinations(range(x.shape[0]), 2))
+    firsts, seconds = (
+        take(x, asarray([pair[i] for pair in pairs], dtype="int64", device=x.device), axis=0)
+        for i in (0, 1)
+    )
+    return vector_norm(firsts - seconds, ord=p, axis=-1)
