@@ -16,6 +16,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
+# JAX compiles each call of each shape, which takes longer than to run it
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 import array_api_strict
 import hypothesis
 import numpy as np

@@ -118,7 +118,7 @@ def test_results_have_names_and_data_types(name, fields, dtype):
         assert value.dtype == kind
 
 
-@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 2)])
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 2, 3)])
 @pytest.mark.parametrize("is_complex", [False, True])
 def test_decompositions_multiply_to_what_they_were_made_from(shape, is_complex, backend):
     rng = np.random.default_rng(0)
