@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sphinx.addnodes import toctree
+
 import agrad
 
 project = "agrad"
@@ -40,5 +42,17 @@ def run_examples(app: Any) -> None:
         raise RuntimeError(f"an example of other_code.md fails:\n{done.stdout}{done.stderr}")
 
 
+def shorten_sidebar(app: Any, env: Any) -> None:
+    """Leave the pages of single functions out of the sidebar, which is on all of these pages.
+
+    The reference's tables lead to them.
+    """
+    for toc in env.tocs.values():
+        for tree in list(toc.findall(toctree)):
+            if any("/generated/" in name for name in tree["includefiles"]):
+                tree.parent.remove(tree)
+
+
 def setup(app: Any) -> None:
     app.connect("builder-inited", run_examples)
+    app.connect("env-updated", shorten_sidebar)
