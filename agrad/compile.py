@@ -240,6 +240,7 @@ class _Changes:
                     ".detach() of that, or do it under agrad.no_grad()"
                 )
             if tensor._data is not lifted.traced:
+                self._check_kind(lifted, tensor._data)
                 self.data.append((lifted, _Result(tensor._data)))
             if tensor._grad is not lifted.traced_grad:
                 grad = tensor._grad
@@ -248,6 +249,15 @@ class _Changes:
         for scope, name, _, lifted_number in tape.numbers:
             if scope.get(name) is not lifted_number:
                 self.numbers.append((scope, name, scope.get(name)))
+
+    def _check_kind(self, lifted: _Lifted, new: Traced) -> None:
+        """Refuse an array that the memory of the old one can't take."""
+        old, backend = lifted.traced, new.recorder.actual
+        if backend is not lifted.backend or new.dtype != old.dtype:
+            raise RuntimeError(
+                f"a recorded step can't make a Tensor of {old.dtype} on {lifted.backend.name!r} "
+                f"one of {new.dtype} on {backend.name!r}: do it before the first call"
+            )
 
     def apply(self) -> None:
         """Make them outside the recording, where everything has been put back."""

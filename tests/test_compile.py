@@ -463,6 +463,38 @@ def test_a_tensor_changed_while_another_has_its_memory_is_refused():
     assert w.tolist() == [1.0, 2.0]
 
 
+def test_a_velocity_changed_while_another_tensor_shows_it_is_refused():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.MomentumSGD([w], 0.5, 0.5)
+
+    @ag.compile
+    def step():
+        before = w.velocity.detach()
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        return before - w.velocity
+
+    with pytest.raises(RuntimeError, match="whose memory another one shares"):
+        step()
+
+
+@pytest.mark.parametrize("move", [{"dtype": "float32"}, {"device": "array_api_strict:device1"}])
+def test_a_tensor_that_gets_another_data_type_or_device_is_refused(move):
+    pytest.importorskip("array_api_strict")
+    tensor = ag.Tensor(np.zeros(2)).to("array_api_strict:CPU_DEVICE")
+    other = ag.Tensor(np.ones(2)).to("array_api_strict:CPU_DEVICE").to(*move.values())
+
+    @ag.compile
+    def step():
+        tensor.data = other * 1
+
+    before = tensor.dtype, tensor.device
+    with pytest.raises(RuntimeError, match=r"can't make a Tensor of .* on .* one of"):
+        step()
+    assert ((tensor.dtype, tensor.device), tensor.tolist()) == (before, [0.0] * 2)
+
+
 def test_a_parameter_updated_while_a_view_shows_it_is_refused():
     w = ag.Parameter([1.0, 2.0])
     optimizer = ag.optim.SGD([w], 0.5)

@@ -146,17 +146,18 @@ def test_what_is_a_view_and_what_a_copy_depends_on_the_layout_as_ever():
             assert results == [each * 2**i for each in expected]
 
 
-def test_products_that_blas_cannot_add_are_added_all_the_same():
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_products_that_blas_cannot_add_are_added_all_the_same(optimizer):
     results = []
     for make in (lambda step: step, ag.compile):
         w = ag.Parameter(np.ones((4, 3), "float32"))
         w.data = np.asfortranarray(w.detach().numpy())
-        optimizer = ag.optim.SGD([w], 0.5)
+        optimize = OPTIMIZERS[optimizer]([w])
 
-        def step(x, w=w, optimizer=optimizer):
-            optimizer.zero_grad()
+        def step(x, w=w, optimize=optimize):
+            optimize.zero_grad()
             (x @ w).sum().backward()
-            optimizer.step()
+            optimize.step()
 
         step = make(step)
         for seed in range(4):
@@ -201,14 +202,18 @@ def test_a_value_and_its_view_that_are_both_needed_keep_their_memory():
             np.testing.assert_array_equal(got.numpy(), value)
 
 
-def test_two_tensors_that_swap_their_values_do():
+@pytest.mark.parametrize("in_place", [True, False])
+def test_two_tensors_that_swap_their_values_do(in_place):
     a, b = ag.Tensor(np.zeros(3)), ag.Tensor(np.ones(3))
 
     @ag.compile
     def step():
         new_a, new_b = b * 1, a * 1
-        a[...] = new_a
-        b[...] = new_b
+        if in_place:
+            a[...] = new_a
+            b[...] = new_b
+        else:
+            a.data, b.data = new_a, new_b
 
     for i in range(1, 6):
         step()
@@ -242,6 +247,113 @@ def test_old_values_that_are_needed_later_are_not_lost():
     for i in range(4):
         assert step().tolist() == [3**i + 3 ** (i + 1)] * 4
         assert w.tolist() == [3 ** (i + 1)] * 4
+
+
+def test_a_view_of_what_is_made_twice_keeps_its_memory():
+    @ag.compile
+    def step(x):
+        y, first = ag.exp(x), ag.exp(x)[0]  # exp is run once
+        return ag.sum(y + 1), first * 2
+
+    for seed in range(4):
+        x = batch((2, 5), seed)[0]
+        e = np.exp(x.numpy())
+        total, doubled = step(x)
+        assert total.item() == (e + 1).sum()
+        np.testing.assert_array_equal(doubled.numpy(), e[0] * 2)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_two_weights_whose_gradients_are_products_with_each_other_are_right(optimizer):
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        rng = np.random.default_rng(0)
+        a, b = (ag.Parameter(rng.normal(size=shape)) for shape in [(4, 2), (2, 5)])
+        x = ag.Tensor(rng.normal(size=(4, 5)))
+        optimize = OPTIMIZERS[optimizer]([a, b])
+
+        def step(a=a, b=b, x=x, optimize=optimize):
+            optimize.zero_grad()
+            ((a @ b - x) ** 2).sum().backward()
+            optimize.step()
+
+        step = make(step)
+        for _ in range(5):
+            step()
+        runs.append([a.detach().numpy(), b.detach().numpy()])
+    for recorded, own in zip(*runs[::-1], strict=True):
+        np.testing.assert_allclose(recorded, own, rtol=1e-14)
+
+
+def test_a_weight_whose_gradient_is_a_product_with_itself_is_right():
+    w = ag.Parameter(np.arange(9.0).reshape(3, 3))
+    optimizer = ag.optim.SGD([w], 0.125)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        ((w.detach() @ w) * x).sum().backward()
+        optimizer.step()
+
+    expected = w.detach().numpy().copy()
+    for seed in range(4):
+        x = np.random.default_rng(seed).integers(-3, 3, (3, 3)).astype("float64")
+        step(ag.Tensor(x))
+        expected -= 0.125 * (expected.T @ x)
+        np.testing.assert_array_equal(w.detach().numpy(), expected)
+
+
+def test_a_gradient_that_is_also_looked_at_is_made():
+    layer = ag.nn.Linear(3, 2, dtype="float64")
+    optimizer = ag.optim.SGD(layer.parameters(), 0.5)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        layer(x).sum().backward()
+        length = (layer.weight.grad**2).sum()
+        optimizer.step()
+        return length
+
+    for i in range(4):
+        x = np.arange(3.0) + i
+        assert step(ag.Tensor(x)).item() == 2 * (x**2).sum()
+
+
+def test_setitem_leaves_its_argument_and_constants_as_they_are():
+    constant = np.zeros(3)
+    step = ag.compile(lambda x: (ag.setitem(x, 0, 5.0), ag.setitem(ag.Tensor(constant), 0, x[1])))
+    x = ag.Tensor([1.0, 2.0, 3.0])
+    for _ in range(4):
+        first, second = step(x)
+        assert (first.tolist(), second.tolist()) == ([5.0, 2.0, 3.0], [2.0, 0.0, 0.0])
+        assert (x.tolist(), constant.tolist()) == ([1.0, 2.0, 3.0], [0.0] * 3)
+
+
+def test_a_tensor_that_follows_another_one_has_memory_of_its_own():
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        w, follower = ag.Parameter(np.zeros(2)), ag.Tensor(np.zeros(2))
+        optimizer = ag.optim.SGD([w], 0.5)
+
+        def step(w=w, follower=follower, optimizer=optimizer):
+            optimizer.zero_grad()
+            w.sum().backward()
+            before = follower * 1
+            optimizer.step()
+            follower.data = w.data
+            return before
+
+        step = make(step)
+        runs.append([step().tolist() for _ in range(6)])
+    assert runs[1] == runs[0]
+
+
+def test_arrays_without_elements_are_no_trouble():
+    step = ag.compile(lambda x: (ag.exp(x * 2) + 1, ag.sum(x * 3, axis=0)))
+    for _ in range(4):
+        empty, zeros = step(ag.Tensor(np.ones((0, 3))))
+        assert (empty.shape, zeros.tolist()) == ((0, 3), [0.0] * 3)
 
 
 # Memory ------------------------------------------------------------------------------------------

@@ -114,14 +114,6 @@ class NumPySteps(StepPlanner):
         strides: tuple[int, ...] = array.strides
         return strides
 
-    def is_dense(self, array: Any) -> bool:
-        step = array.dtype.itemsize
-        for stride, n in sorted(zip(array.strides, array.shape, strict=True)):
-            if n > 1 and stride != step:
-                return False
-            step *= n
-        return bool(array.size > 0)
-
 
 # Products that are added as they are made ---------------------------------------------------------
 

@@ -745,10 +745,18 @@ class Recorder(Backend):
 
     def axpy_all(self, alpha: Any, xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
         self._check_unshared(ys, views=True)
+        return [self._added(alpha, x, y) for x, y in zip(xs, ys, strict=True)]
+
+    def _added(self, alpha: Any, x: Any, y: Any) -> Any:
         new_array = partial(Backend.axpy, self.actual)  # the generic one writes to nothing
-        return [
-            self.run("axpy", new_array, (alpha, x, y), {}) for x, y in zip(xs, ys, strict=True)
-        ]
+        return self.run("axpy", new_array, (alpha, x, y), {})
+
+    def momentum_all(
+        self, momentum: Any, lr: Any, gs: Sequence[Any], vs: Sequence[Any], ps: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        self._check_unshared([*vs, *ps], views=True)
+        new = [self._added(1, g, v * momentum) for g, v in zip(gs, vs, strict=True)]
+        return new, [self._added(-lr, v, p) for v, p in zip(new, ps, strict=True)]
 
     def outer(self, x1: Any, x2: Any) -> Any:
         return self.run("outer", self.actual.outer, (x1, x2), {})

@@ -56,23 +56,6 @@ def test_products_of_vectors_or_of_nothing_are_not_added_as_they_are_made():
     assert planner.adding("add", (matrix, matrix), matrix) is None
 
 
-@pytest.mark.parametrize(
-    ("array", "is_dense"),
-    [
-        (np.ones((2, 3)), True),
-        (np.ones((2, 3)).T, True),
-        (np.ones((2, 3, 4)).transpose(1, 2, 0), True),
-        (np.ones((1, 3))[:, ::3], True),
-        (np.ones((2, 3))[:, ::2], False),
-        (np.ones((2, 3))[::-1], False),
-        (np.broadcast_to(np.ones(3), (2, 3)), False),
-        (np.ones((0, 3)), False),
-    ],
-)
-def test_only_arrays_without_gaps_can_be_planned(array, is_dense):
-    assert CPU.planner.is_dense(array) is is_dense
-
-
 def test_memory_begins_where_a_cache_line_does():
     planner, like = CPU.planner, np.ones((3, 5), "float32").T
     for _ in range(5):
