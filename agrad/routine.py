@@ -120,8 +120,9 @@ class Routine:
             self.bases.get(x, x) is base for x in inputs
         ):
             return False  # somebody needs it
-        # A Tensor's own memory is for its new value alone; arguments and constants stay as they are
-        return base.call is not None or base is self.goals.get(call.out, self.old(call.out))
+        if base.call is None:  # a Tensor's own is for its new value alone; others stay as they are
+            return base is self.goals.get(call.out, self.old(call.out))
+        return base.ndim > 0  # without dimensions it may be a scalar, which can't be written to
 
     def _operands(self, call: Call) -> list[Value]:
         """Return the arguments whose memory a call's result may have."""
@@ -301,7 +302,7 @@ class Routine:
             self.lines.append(f"del {', '.join(done)}")
 
     def _line(self, wish: str, function: Any, args: Any, kwargs: Any, target: str = "") -> None:
-        if function in _SYMBOLS and len(args) == 2 and not kwargs:
+        if function in _SYMBOLS:
             left, right = map(self.text, args)
             left = f"({left})" if left.startswith("-") else left  # -2 ** x is -(2 ** x)
             self.lines.append(f"{target}{left} {_SYMBOLS[function]} {right}")
@@ -378,11 +379,9 @@ class Routine:
     def _write(self, call: Call) -> bool:
         """Let a call write into an array that is there."""
         writing, new = self._writing(call), call.out
-        if writing is None:
+        if writing is None or new.ndim == 0:  # numbers are faster than arrays
             return False
         function, args, kwargs, _ = writing
-        if new.ndim == 0 and new not in self.goals:
-            return False  # numbers are faster than arrays
         if new in self.goals:
             self.texts[new] = self.text(self.goals[new])
         elif self._is_given(new):

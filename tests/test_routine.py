@@ -202,14 +202,17 @@ def test_a_value_and_its_view_that_are_both_needed_keep_their_memory():
             np.testing.assert_array_equal(got.numpy(), value)
 
 
-@pytest.mark.parametrize("in_place", [True, False])
-def test_two_tensors_that_swap_their_values_do(in_place):
+@pytest.mark.parametrize("way", ["values", "new arrays", "arrays"])
+def test_two_tensors_that_swap_their_values_do(way):
     a, b = ag.Tensor(np.zeros(3)), ag.Tensor(np.ones(3))
 
     @ag.compile
     def step():
+        if way == "arrays":
+            a.data, b.data = b.data, a.data
+            return
         new_a, new_b = b * 1, a * 1
-        if in_place:
+        if way == "values":
             a[...] = new_a
             b[...] = new_b
         else:
@@ -349,6 +352,54 @@ def test_a_tensor_that_follows_another_one_has_memory_of_its_own():
     assert runs[1] == runs[0]
 
 
+def test_a_sum_without_dimensions_can_be_written_to():
+    def function(x):
+        total = x.sum() * 2
+        total += 3
+        total[...] = total * x[0]
+        return total
+
+    step = ag.compile(function)
+    for seed in range(4):
+        x = batch((5,), seed)[0]
+        assert step(x).item() == function(x).item()
+
+
+def test_what_a_library_has_made_can_be_written_to():
+    def function(x):
+        sums = ag.cumulative_sum(x)  # which NumPy can't write into an array of ours
+        sums[0] = 5.0
+        return sums, ag.setitem(ag.cumulative_sum(x), 1, 6.0) + 1
+
+    step = ag.compile(function)
+    for seed in range(4):
+        x = batch((5,), seed)[0]
+        for recorded, own in zip(step(x), function(x), strict=True):
+            assert recorded.tolist() == own.tolist()
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_gradients_from_outside_of_the_step_are_used(read):
+    weights = []
+    for make in (lambda step: step, ag.compile):
+        layer = ag.nn.Linear(3, 2, dtype="float64")
+        layer.weight.data, layer.bias.data = np.ones((2, 3)), np.ones(2)
+        optimizer = ag.optim.SGD(layer.parameters(), 0.5)
+
+        def step(x, layer=layer, optimizer=optimizer, update=make(optimizer.step)):
+            optimizer.zero_grad()
+            layer(x).sum().backward()
+            if read:
+                assert layer.weight.grad.shape == (2, 3)
+            update()
+
+        for i in range(4):
+            step(ag.Tensor(np.arange(3.0) + i))  # one example, whose gradient isn't multiplied out
+        weights.append(values(layer))
+    for recorded, own in zip(*weights, strict=True):
+        np.testing.assert_array_equal(recorded, own)
+
+
 def test_arrays_without_elements_are_no_trouble():
     step = ag.compile(lambda x: (ag.exp(x * 2) + 1, ag.sum(x * 3, axis=0)))
     for _ in range(4):
@@ -417,9 +468,21 @@ def test_products_are_added_to_the_weights_as_they_are_made():
 
 
 def test_what_a_step_has_returned_stays_as_it_is():
-    step = ag.compile(lambda x: (ag.exp(x), ag.exp(x) + 1))
+    total = ag.Tensor(np.zeros((4, 5)))
+
+    @ag.compile
+    def step(x):
+        total.data = total + x
+        return ag.exp(x), ag.exp(x) + 1, ag.setitem(ag.exp(x), 0, 5.0), total.detach(), total * 1
+
     xs = [batch((4, 5), seed)[0] for seed in range(5)]
     results = [step(x) for x in xs]
-    for x, (first, second) in zip(xs, results, strict=True):
-        np.testing.assert_array_equal(first.numpy(), np.exp(x.numpy()))
-        np.testing.assert_array_equal(second.numpy(), np.exp(x.numpy()) + 1)
+    sums = 0
+    for x, (first, second, third, *totals) in zip(xs, results, strict=True):
+        e, sums = np.exp(x.numpy()), sums + x.numpy()
+        np.testing.assert_array_equal(first.numpy(), e)
+        np.testing.assert_array_equal(second.numpy(), e + 1)
+        np.testing.assert_array_equal(third.numpy()[0], [5.0] * 5)
+        np.testing.assert_array_equal(third.numpy()[1:], e[1:])
+        for each in totals:
+            np.testing.assert_array_equal(each.numpy(), sums)
