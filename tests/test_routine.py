@@ -385,16 +385,14 @@ def test_gradients_from_outside_of_the_step_are_used(read):
         layer = ag.nn.Linear(3, 2, dtype="float64")
         layer.weight.data, layer.bias.data = np.ones((2, 3)), np.ones(2)
         optimizer = ag.optim.SGD(layer.parameters(), 0.5)
-
-        def step(x, layer=layer, optimizer=optimizer, update=make(optimizer.step)):
+        update = make(optimizer.step)
+        for i in range(4):
             optimizer.zero_grad()
+            x = ag.Tensor(np.arange(3.0) + i)  # one example, whose gradient isn't multiplied out
             layer(x).sum().backward()
             if read:
                 assert layer.weight.grad.shape == (2, 3)
             update()
-
-        for i in range(4):
-            step(ag.Tensor(np.arange(3.0) + i))  # one example, whose gradient isn't multiplied out
         weights.append(values(layer))
     for recorded, own in zip(*weights, strict=True):
         np.testing.assert_array_equal(recorded, own)
