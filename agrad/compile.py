@@ -9,7 +9,7 @@ import functools
 import gc
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from agrad.autograd import Leaf, Node, Variable, is_grad_enabled, wrap
@@ -185,8 +185,6 @@ class _Recording(Tape):
             tensor._backend = backend.actual
             tensor._data = backend.actual.own(backend.actual.normalize(tensor._data.value))
             tensor._node = None
-            if hasattr(tensor, "_origin"):
-                del tensor._origin
 
     def refuse_overlaps(self, program: Program, changes: "_Changes") -> None:
         """Raise an error if a Tensor that is written to shares its memory with another one."""
@@ -194,8 +192,7 @@ class _Recording(Tape):
         for changed, _ in changes.data:
             memory = changed.backend.memory(changed.data)
             for other in used:
-                same = other.backend is changed.backend
-                if other is changed or memory is None or not same:
+                if other is changed or memory is None:
                     continue
                 if other.backend.memory(other.data) == memory:
                     raise RuntimeError(
@@ -238,6 +235,12 @@ class _Changes:
                     f"a recorded step made a Tensor of shape {tuple(tensor._data.shape)}, which "
                     "comes from outside of it, depend on one that requires a gradient: assign the "
                     ".detach() of that, or do it under agrad.no_grad()"
+                )
+            if (tensor._node is None) != (lifted.node is None):
+                raise RuntimeError(
+                    "a recorded step can't change whether a Tensor of shape "
+                    f"{tuple(tensor._data.shape)} requires a gradient: do it outside of the step, "
+                    "or change it back inside"
                 )
             if tensor._data is not lifted.traced:
                 self._check_kind(lifted, tensor._data)
@@ -316,12 +319,22 @@ class _Step(Writer):
         _add_modes(conditions)
         _add_arguments(conditions, leaves)
         unread = {id(lifted) for lifted, _ in changes.grads if lifted.grad is not None}
+        changed_tensors = {id(lifted) for lifted, _ in changes.data}
+        # The memory of Tensors that aren't arguments, and of those of them that are written to
+        used: dict[int, Hashable] = {}
+        written: dict[int, Hashable] = {}
         for lifted in tape.lifted.values():
             source = lifted.source
             reads_grad = Source("grad", source.owner, source.key) in program.sources
             if source.kind == "data":
                 needs_same = reads_grad or id(lifted) not in unread
-                _Held(lifted).add_to(conditions, lifted, needs_same)
+                is_changed = id(lifted) in changed_tensors
+                held = _Held(lifted, [used, written] if is_changed else [used])
+                held.add_to(conditions, lifted, needs_same)
+                if source.owner is None and changes.data:
+                    memory = f"{conditions.bind(lifted.backend.memory)}(leaves[{source.key}]._data)"
+                    others = conditions.bind(used if is_changed else written)
+                    conditions.add(f"{memory} not in {others}.values()")
         for source in tape.pinned:
             value = conditions.bind(source.read(leaves))
             conditions.add(f"{conditions.bind(source)}.read(leaves) == {value}")
@@ -332,6 +345,8 @@ class _Step(Writer):
         for i, leaf in enumerate(leaves):
             if id(leaf) in found:
                 conditions.add(f"leaves[{i}] is {conditions.bind(leaf)}")
+            elif isinstance(leaf, Variable) and leaf._node is not None:  # two would get a gradient
+                conditions.add(f"id(leaves[{i}]) not in {conditions.bind(found)}")
         guards.add_to(conditions)
         self.fits = conditions.function()
         # A gradient that the step has made and used up itself isn't kept
@@ -414,11 +429,17 @@ def _add_array(conditions: Conditions, text: str, array: Array, backend: Backend
 
 
 class _Held:
-    """The array of a Tensor that a recorded step uses; it may get another one that is alike."""
+    """The array of a Tensor that a recorded step uses; it may get another one that is alike.
 
-    def __init__(self, lifted: _Lifted) -> None:
+    Its memory must be no other Tensor's, for calls have been moved past each other that write to
+    the one and read the other; `memories` are where that of each Tensor is noted.
+    """
+
+    def __init__(self, lifted: _Lifted, memories: Sequence[dict[int, Hashable]]) -> None:
         self.data = lifted.data
         self.backend = lifted.backend
+        self.memories = memories if lifted.source.owner is not None else ()
+        self._note(self.backend.memory(self.data))
         conditions = Conditions()
         _add_array(conditions, "leaves", lifted.data, lifted.backend)
         self._is_alike = conditions.function()
@@ -427,8 +448,16 @@ class _Held:
         """Return whether a Tensor that has got another array is still one for the step."""
         if tensor._backend is not self.backend or not self._is_alike(tensor._data):
             return False
+        memory = self.backend.memory(tensor._data)
+        if memory in self.memories[0].values():
+            return False
         self.data = tensor._data
+        self._note(memory)
         return True
+
+    def _note(self, memory: Hashable) -> None:
+        for each in self.memories if memory is not None else ():
+            each[id(self)] = memory
 
     def add_to(self, conditions: Conditions, lifted: _Lifted, needs_same_grad: bool) -> None:
         """Add that the Tensor is as it was recorded, but for its values."""

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -168,6 +169,29 @@ def test_numbers_as_arguments_may_differ_and_those_that_decide_are_recorded_anew
         assert step(x, scale, times).tolist() == [scale**times]
 
 
+USES_OF_NUMBERS = {
+    "length": lambda x, n: (ag.arange(n) * 2 + x[0, 0]) * 3,
+    "float": lambda x, n: (ag.arange(0.0, n * 1.0, 1.0) * 2 + x[0, 0]) * 3,
+    "shape": lambda x, n: (ag.zeros((n, 1)) + x[0]) * 2 + 1,
+    "index": lambda x, n: x[n] * 2 + x[-n:, 0].sum(),
+    "axis": lambda x, n: ag.sum(x * 2, axis=n % 2) + 1,
+    "repeat": lambda x, n: ag.repeat(x[:1], n) * 2,
+    "kind": lambda x, n: x * 2 if isinstance(n, int) and not isinstance(n, float) else x,
+    "rounded": lambda x, n: x * round(n * 0.6),
+    "rest": lambda x, n: x * (n // 2) + 7 % n if n % 2 == 0 else 7 // n - x,
+    "power": lambda x, n: (x * 2 + 1) ** n,
+}
+
+
+@pytest.mark.parametrize("use", USES_OF_NUMBERS)
+def test_numbers_can_be_lengths_axes_and_whatever_else(use):
+    function = USES_OF_NUMBERS[use]
+    step, x = ag.compile(function), ag.Tensor(np.arange(16.0).reshape(4, 4))
+    for n in (3, 3, 3, 1, 2, 2, 2, 3):
+        recorded, own = step(x, n), function(x, n)
+        assert (recorded.tolist(), recorded.dtype) == (own.tolist(), own.dtype)
+
+
 def test_what_code_asks_of_a_number_may_have_the_same_answer_for_another_number():
     @ag.compile
     def step(x, scale):
@@ -280,6 +304,24 @@ def test_results_are_nobody_elses_memory():
     assert [each.item() for each in results] == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
+def test_results_without_dimensions_are_arrays():
+    total, pair = ag.compile(lambda x: x.sum()), ag.compile(lambda x: (x.sum(), x))
+    for _ in range(4):
+        x = ag.Tensor([1.0, 2.0])
+        assert [type(each.data) for each in (total(x), *pair(x))] == [np.ndarray] * 3
+
+
+def test_arguments_are_let_go():
+    step = ag.compile(lambda x: x * 2)
+    for _ in range(4):
+        x = ag.Tensor([1.0])
+        step(x)
+        array = weakref.ref(x.data)
+        del x
+        gc.collect()
+        assert array() is None
+
+
 def test_random_numbers_are_drawn_anew_in_each_call():
     generator = ag.random.Generator(0)
     step = ag.compile(lambda x: x * generator.uniform(0, 1, (2,), dtype="float64"))
@@ -344,6 +386,109 @@ def test_numbers_from_elsewhere_that_differ_from_run_to_run_are_refused():
     step = ag.compile(lambda x: x * float(rng.random()))
     with pytest.raises(RuntimeError, match="differ from run to run"):
         [step(ag.Tensor([1.0])) for _ in range(9)]
+
+
+def test_a_tensor_whose_gradient_goes_on_outside_of_the_step_is_refused():
+    w = ag.Parameter([1.0, 2.0])
+    doubled, total = w * 2, ag.Tensor([0.0, 0.0], dtype=ag.float32)
+
+    @ag.compile
+    def add():
+        nonlocal_total = total
+        nonlocal_total += w
+
+    with pytest.raises(RuntimeError, match="computed outside of it and requires a gradient"):
+        ag.compile(lambda: doubled.sum())()
+    with pytest.raises(RuntimeError, match="depend on one that requires a gradient"):
+        add()
+    assert total.tolist() == [0.0, 0.0]
+
+
+def test_whether_a_tensor_requires_a_gradient_can_change_only_for_a_while():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def frozen():
+        w.requires_grad = False
+        total = w.sum()
+        w.requires_grad = True
+        return total
+
+    @ag.compile
+    def freeze():
+        w.requires_grad = False
+
+    for _ in range(4):
+        assert not frozen().requires_grad
+        (w * w).sum().backward()
+        assert type(w.grad.data) is np.ndarray
+        assert w.grad.tolist() == [2.0, 4.0]
+        w.grad = None
+    with pytest.raises(RuntimeError, match="can't change whether a Tensor"):
+        freeze()
+    assert w.requires_grad
+
+
+def test_steps_that_are_recorded_and_steps_that_are_not_can_take_turns():
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        model = network("float64")
+        plain = training_step(model, ag.optim.MomentumSGD(model.parameters(), 0.1, 0.9))
+        recorded = make(plain)
+        for i, (x, y) in enumerate(batches(9, dtype="float64")):
+            (plain if i % 3 == 1 else recorded)(x, y)
+        runs.append([p.tolist() for p in model.parameters()])
+    for mixed, own in zip(*runs[::-1], strict=True):
+        np.testing.assert_allclose(mixed, own, rtol=1e-13)
+
+
+def test_backward_refuses_what_an_optimizer_has_changed_after_its_step_was_recorded():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    def step():
+        optimizer.zero_grad()
+        (w * w).sum().backward()
+        optimizer.step()
+
+    step()
+    recorded = ag.compile(step)
+    for _ in range(4):
+        recorded()
+    loss = (w * w).sum()
+    w.grad = ag.Tensor([1.0, 1.0], dtype=ag.float32)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_a_tensor_in_a_reference_cycle_is_not_taken_for_one_that_is_kept():
+    @ag.compile
+    def step(x):
+        cycle = [x * 2]
+        cycle.append(cycle)
+        return cycle[0] + 1
+
+    for i in range(6):
+        assert step(ag.Tensor([float(i)])).item() == 2 * i + 1
+    assert step.program()
+
+
+def test_functions_of_numbers_and_of_arrays_with_numbers_are_recorded():
+    step = ag.compile(lambda x, scale: (ag.exp(scale), ag.multiply(x, scale)))
+    for scale in (1.0, 1.0, 1.0, 2.0, 3.0):
+        power, product = step(np.ones(2), scale)
+        assert (power.item(), product.tolist()) == (np.exp(scale), [scale] * 2)
+    multiply = ag.compile(lambda x, scale: ag.multiply(x, scale))
+    for scale in (1.0, 2.0, 3.0):
+        assert multiply(np.ones(2), scale).tolist() == [scale] * 2
+    assert multiply.program().count("def step") == 1
+
+
+def test_a_result_whose_gradient_is_still_to_come_is_refused():
+    w = ag.Parameter([1.0, 2.0])
+    with pytest.raises(RuntimeError, match="whose gradient is still to come"):
+        ag.compile(lambda: (w * w).sum())()
 
 
 def test_an_error_inside_the_step_leaves_everything_as_it_was():
@@ -426,6 +571,19 @@ def test_an_argument_that_the_step_also_finds_by_itself_stays_that_one():
     assert step(w).item() == 5.0
 
 
+def test_an_argument_that_is_later_what_the_step_finds_by_itself_gets_all_of_the_gradient():
+    w, other = ag.Parameter([3.0]), ag.Parameter([2.0])
+
+    @ag.compile
+    def step(x):
+        w.grad = x.grad = None
+        (w * x).sum().backward()
+
+    for x, expected in [(other, 2.0), (other, 2.0), (other, 2.0), (w, 6.0), (other, 2.0), (w, 6.0)]:
+        step(x)
+        assert w.grad.tolist() == [expected]
+
+
 def test_changes_in_place_are_written_into_the_memory_of_the_tensor():
     total = ag.Tensor([0.0, 0.0])
     memory = total.data
@@ -444,6 +602,45 @@ def test_changes_in_place_are_written_into_the_memory_of_the_tensor():
         expected[0] *= 2
         assert total.tolist() == expected.tolist()
     assert total.data is memory
+
+
+@pytest.mark.parametrize("which", ["a Tensor that it finds", "an argument"])
+def test_a_tensor_that_later_gets_the_memory_of_one_that_is_changed_is_refused(which):
+    w, other, x = ag.Parameter([1.0, 2.0]), ag.Tensor([3.0, 4.0]), ag.Tensor([5.0, 6.0])
+    x, other = x.to("float32"), other.to("float32")
+    optimizer = ag.optim.SGD([w], 0.5)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        w.sum().backward()
+        products = other * 2, x * 3
+        optimizer.step()
+        return products
+
+    for _ in range(3):
+        step(x)
+    if which == "an argument":
+        x = ag.Tensor(w.data)
+    else:
+        other.data = w.data
+    with pytest.raises(RuntimeError, match="whose memory another one shares"):
+        step(x)
+
+
+def test_a_tensor_that_shares_memory_but_is_not_read_does_not_hurt():
+    array = np.zeros(4)
+    first, second = ag.Tensor(array[:2]), ag.Tensor(array[1:])
+
+    @ag.compile
+    @ag.no_grad()
+    def step():
+        changed = first
+        changed += second.shape[0]
+
+    for i in range(1, 5):
+        step()
+        assert array.tolist() == [3.0 * i, 3.0 * i, 0.0, 0.0]
 
 
 def test_a_tensor_changed_while_another_has_its_memory_is_refused():
@@ -580,6 +777,49 @@ def test_a_frozen_parameter_gets_no_gradient():
     assert v.grad is None
 
 
+def test_a_tensor_that_requires_a_gradient_later_gets_one():
+    w, t = ag.Parameter([1.0]), ag.Tensor([2.0], dtype=ag.float32)
+
+    @ag.compile
+    def step(x):
+        w.grad = t.grad = x.grad = None
+        (w * t * x).sum().backward()
+
+    x = ag.Tensor([3.0], dtype=ag.float32)
+    for _ in range(3):
+        step(x)
+    t.requires_grad = True
+    step(x)
+    assert (w.grad.tolist(), t.grad.tolist(), x.grad) == ([6.0], [3.0], None)
+    x.requires_grad = True
+    step(x)
+    assert x.grad.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("change", [{"dtype": "float32"}, {"device": "array_api_strict:device1"}])
+@pytest.mark.parametrize("kind", ["a Tensor that it finds", "an argument", "a raw argument"])
+def test_another_data_type_or_device_is_recorded_anew(kind, change):
+    tensor = ag.Tensor(np.ones(2)).to("array_api_strict:CPU_DEVICE")
+    moved = tensor.to(*change.values())
+
+    @ag.compile
+    def step(*args):
+        return [(each * 2 + 1) * 3 for each in args or [tensor]]
+
+    def call(tensor):
+        args = {"an argument": [tensor], "a raw argument": [tensor.data]}.get(kind, [])
+        (result,) = map(ag.asarray, step(*args))
+        assert result.tolist() == [9.0, 9.0]
+        return result.dtype, result.device
+
+    for _ in range(4):
+        assert call(tensor) == (tensor.dtype, tensor.device)
+    if kind == "a Tensor that it finds":
+        tensor.data = moved.data
+    for _ in range(4):
+        assert call(moved) == (moved.dtype, moved.device)
+
+
 def test_a_module_that_is_set_to_evaluation_is_recorded_anew():
     class Noisy(ag.nn.Module):
         def forward(self, x):
@@ -666,6 +906,59 @@ def test_gradients_stay_if_they_are_reset_outside_of_the_step():
         assert w.grad.tolist() == [1.0, i]
 
 
+def test_arguments_of_another_kind_or_number_are_never_missed():
+    def first(x, *others):
+        return x + len(others)
+
+    def kind(x, n):
+        return x * n if isinstance(n, float) else x + n
+
+    def call(x, function):
+        return function(x)
+
+    def mean(x, average=True):
+        return x / 2 if average else x
+
+    x, n, y = ag.Tensor([3.0]), ag.Tensor([5.0]), np.asarray([5.0])
+    cases = [(first, (), (x,)), (kind, (2,), (2.0,)), (call, (ag.exp,), (ag.sin,))]
+    cases += [(mean, (True,), (False,)), (kind, (n,), (y,)), (kind, (y,), (2,))]
+    for function, before, after in cases:
+        step = ag.compile(function)
+        for rest in (before, before, before, before, after, after, before):
+            assert step(x, *rest).tolist() == function(x, *rest).tolist()
+
+
+def test_named_arguments_are_never_missed():
+    step = ag.compile(lambda x, y=2.0, *, scale=1.0: x * scale + y)
+    x = ag.Tensor([1.0])
+    for _ in range(2):
+        for _ in range(4):
+            assert step(x).item() == 3.0
+        for _ in range(4):
+            assert step(x, scale=3.0).item() == 5.0
+        for _ in range(4):
+            assert step(x, y=5.0).item() == 6.0
+
+
+def test_steps_with_and_without_gradients_may_take_turns_from_the_start():
+    w = ag.Parameter([1.0, 2.0])
+
+    @ag.compile
+    def step():
+        loss = (w * w).sum()
+        if loss.requires_grad:
+            w.grad = None
+            loss.backward()
+        return loss
+
+    for _ in range(6):
+        assert step().item() == 5.0
+        with ag.no_grad():
+            assert step().item() == 5.0
+    assert w.grad.tolist() == [2.0, 4.0]
+    assert step.program().count("def step") == 2
+
+
 def test_one_tensor_for_two_arguments_is_another_case_than_two():
     step = ag.compile(lambda a, b: a * b)
     x, y = ag.Tensor([2.0]), ag.Tensor([5.0])
@@ -733,6 +1026,41 @@ def test_gradients_add_up_again_when_nobody_resets_them_any_more():
     for count in range(2, 5):
         step()
         assert w.grad.tolist() == [count, count]
+    w.grad = None
+    step()
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_gradients_that_nobody_resets_are_kept_though_an_optimizer_uses_them():
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        w = ag.Parameter([1.0, 2.0])
+        optimizer = ag.optim.SGD([w], 0.5)
+
+        def step(x, w=w, optimizer=optimizer):
+            (w * x).sum().backward()
+            optimizer.step()
+
+        step = make(step)
+        runs.append([])
+        for i in range(5):
+            step(ag.Tensor([1.0, float(i)], dtype=ag.float32))
+            runs[-1] += [w.tolist(), w.grad.tolist()]
+    assert runs[1] == runs[0]
+
+
+def test_equal_gradients_are_two_arrays():
+    a, b = ag.Parameter([1.0, 2.0]), ag.Parameter([3.0, 4.0])
+
+    @ag.compile
+    def step():
+        a.grad = b.grad = None
+        (a + b).sum().backward()
+
+    for _ in range(4):
+        step()
+        a.grad.data[...] = 5.0
+        assert b.grad.tolist() == [1.0, 1.0]
 
 
 def test_backward_refuses_arrays_that_a_recording_has_written_to():

@@ -63,7 +63,7 @@ class NumPySteps(StepPlanner):
     """What a recorded step asks of NumPy."""
 
     def writing(self, function: Any, args: Any, kwargs: Any) -> Writing | None:
-        if function in (operator.pow, np.pow) and isinstance(args[1], (int, float)):
+        if function in (operator.pow, np.pow) and type(args[1]) in (int, float):
             if args[1] != 2:
                 return None  # as an operator NumPy has several ways, by the exponent
             function, args = np.square, args[:1]

@@ -442,6 +442,10 @@ class TracedNumber:
         if call is not None:
             self.roots = set().union(*(x.roots for x in call.inputs()))
 
+    @property
+    def __class__(self) -> type:  # type: ignore[misc]  # so that isinstance tells its kind
+        return type(self.value)
+
     def pin(self) -> Any:
         """Return its value; the recording holds for that alone from now on."""
         for root in self.roots:
@@ -481,6 +485,18 @@ class TracedNumber:
 
     def __rtruediv__(self, other: Any) -> Any:
         return self._operator(operator.truediv, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._operator(operator.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._operator(operator.floordiv, other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._operator(operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._operator(operator.mod, other, self)
 
     def __pow__(self, other: Any) -> Any:
         return self._operator(operator.pow, self, other)
@@ -546,6 +562,9 @@ class TracedNumber:
     def __index__(self) -> int:
         return operator.index(self.pin())
 
+    def __round__(self, *digits: Any) -> Any:
+        return round(self.pin(), *digits)
+
     def __format__(self, spec: str) -> str:
         return format(self.pin(), spec)
 
@@ -570,6 +589,22 @@ _OF_VALUES = frozenset(
 )
 
 
+# What takes numbers, and gives arrays whose shape doesn't depend on them
+_ELEMENTWISE = frozenset(
+    (
+        *("add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "axpy"),
+        *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "where", "clip"),
+        *("maximum", "minimum", "atan2", "copysign", "hypot", "logaddexp", "nextafter", "asarray"),
+        *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"),
+    )
+)
+
+
+def _pinned(kinds: tuple[type, ...], value: Any) -> Any:
+    is_one = isinstance(value, TracedNumber) and type(value.value) in kinds
+    return value.pin() if is_one else value
+
+
 class Recorder(Backend):
     """A backend that makes another one do what it is asked, and writes it down.
 
@@ -592,6 +627,9 @@ class Recorder(Backend):
 
     def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Make a call and write it down."""
+        if name not in _ELEMENTWISE:  # an integer may be a length, and memory is planned for that
+            kinds = (int, float) if name == "arange" else (int,)
+            args, kwargs = replace_traced((args, kwargs), partial(_pinned, kinds))
         return self.tape.run(self, Call(name, self.actual.bind(function), args, kwargs))
 
     def traced(self, out: Any, call: Call | None, inputs: Sequence[Any]) -> Any:
@@ -633,7 +671,8 @@ class Recorder(Backend):
             return found  # a data type, or a constant
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
-            if name in _OF_VALUES or (name == "repeat" and any(traced_in((args[1:], kwargs)))):
+            repeats = traced_in((args[1:], kwargs)) if name == "repeat" else ()
+            if name in _OF_VALUES or any(isinstance(each, Traced) for each in repeats):
                 refuse(*_SHAPE)
             return self.run(name, found, args, kwargs)
 
