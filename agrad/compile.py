@@ -533,7 +533,7 @@ def _flatten(value: Any, leaves: list[Any]) -> Any:
     """Collect the leaves of nested tuples, lists and dicts, and return the form without them."""
     if type(value) is dict:
         return dict, tuple((key, _flatten(each, leaves)) for key, each in value.items())
-    if type(value) in (tuple, list):
+    if type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields")):
         return type(value), tuple(_flatten(each, leaves) for each in value)
     leaves.append(value)
     return None
@@ -546,7 +546,8 @@ def _build(structure: Any, leaves: Iterator[Any]) -> Any:
     kind, parts = structure
     if kind is dict:
         return {key: _build(part, leaves) for key, part in parts}
-    return kind(_build(part, leaves) for part in parts)
+    built = [_build(part, leaves) for part in parts]
+    return kind(*built) if hasattr(kind, "_fields") else kind(built)
 
 
 def _describe(leaves: Sequence[Any]) -> tuple[Any, ...]:

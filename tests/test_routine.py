@@ -470,17 +470,19 @@ def test_what_a_step_has_returned_stays_as_it_is():
 
     @ag.compile
     def step(x):
+        before = total.detach()
         total.data = total + x
-        return ag.exp(x), ag.exp(x) + 1, ag.setitem(ag.exp(x), 0, 5.0), total.detach(), total * 1
+        totals = before, total.detach(), total * 1
+        return ag.exp(x), ag.exp(x) + 1, ag.setitem(ag.exp(x), 0, 5.0), *totals
 
     xs = [batch((4, 5), seed)[0] for seed in range(5)]
     results = [step(x) for x in xs]
     sums = 0
     for x, (first, second, third, *totals) in zip(xs, results, strict=True):
-        e, sums = np.exp(x.numpy()), sums + x.numpy()
+        e, before, sums = np.exp(x.numpy()), sums, sums + x.numpy()
         np.testing.assert_array_equal(first.numpy(), e)
         np.testing.assert_array_equal(second.numpy(), e + 1)
         np.testing.assert_array_equal(third.numpy()[0], [5.0] * 5)
         np.testing.assert_array_equal(third.numpy()[1:], e[1:])
-        for each in totals:
-            np.testing.assert_array_equal(each.numpy(), sums)
+        for each, value in zip(totals, (before, sums, sums), strict=True):
+            np.testing.assert_array_equal(each.numpy(), np.zeros((4, 5)) + value)

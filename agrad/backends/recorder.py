@@ -442,8 +442,8 @@ class TracedNumber:
         if call is not None:
             self.roots = set().union(*(x.roots for x in call.inputs()))
 
-    @property
-    def __class__(self) -> type:  # type: ignore[misc]  # so that isinstance tells its kind
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # so that isinstance tells what kind of number it is
         return type(self.value)
 
     def pin(self) -> Any:
