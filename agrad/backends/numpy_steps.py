@@ -72,8 +72,7 @@ class NumPySteps(StepPlanner):
             return Writing(np.positive, args, {}, in_place=False)
         if function in _REDUCTIONS:
             return Writing(*self.shortcut(function, args, kwargs), in_place=False)
-        if isinstance(function, np.ufunc) and function.nout == 1:
-            kwargs = {name: value for name, value in kwargs.items() if name != "order"}
+        if isinstance(function, np.ufunc):
             return Writing(function, args, kwargs, in_place=function.signature is None)
         if isinstance(getattr(function, "__self__", None), np.ufunc):  # np.add.reduce
             return Writing(function, args, kwargs, in_place=False)
@@ -82,7 +81,7 @@ class NumPySteps(StepPlanner):
     def shortcut(self, function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
         if function is np.matrix_transpose and args[0].ndim == 2:
             return np.ndarray.transpose, args, kwargs
-        if function is np.expand_dims and kwargs == {"axis": 1} and args[0].ndim == 1:
+        if function is np.expand_dims and kwargs == {"axis": 1}:
             return operator.getitem, (args[0], (slice(None), None)), {}
         if function in _REDUCTIONS:
             return _REDUCTIONS[function].reduce, args, {"axis": None, **kwargs}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import agrad as ag
 from agrad.backends import CPU
 
 LAYOUTS = {
@@ -54,6 +55,23 @@ def test_products_of_vectors_or_of_nothing_are_not_added_as_they_are_made():
     assert planner.adding("matmul", (vector, matrix), vector) is None
     assert planner.adding("matmul", (empty, empty.T), matrix) is None
     assert planner.adding("add", (matrix, matrix), matrix) is None
+
+
+def test_what_is_called_in_a_shorter_way_gives_the_same():
+    def function(x):
+        xp = x.data.__array_namespace__()
+        raw = xp.sum(x.data), xp.max(x.data, axis=0), xp.prod(x.data, keepdims=True)
+        vectors = [ag.expand_dims(x[0], axis=axis) for axis in (0, 1, -1)]
+        matrices = [ag.expand_dims(x, axis=axis) * 2 for axis in (0, 1, 2)]
+        squares = [x**2, x**2.0, x**3, x**0.5, 2**x, (ag.sum(x) / 3 - 1) * 2 + 1]
+        return *map(ag.asarray, raw), *vectors, *matrices, *squares, ag.matrix_transpose(x * 2)
+
+    step = ag.compile(function)
+    for seed in range(4):
+        x = ag.Tensor(np.random.default_rng(seed).random((2, 3)))
+        for recorded, own in zip(step(x), function(x), strict=True):
+            np.testing.assert_array_equal(recorded.numpy(), own.numpy())
+            assert recorded.dtype == own.dtype
 
 
 def test_memory_begins_where_a_cache_line_does():
