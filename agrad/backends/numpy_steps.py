@@ -93,7 +93,7 @@ class NumPySteps(StepPlanner):
     def adding(self, name: str, args: Any, y: Any) -> Callable[..., Array] | None:
         if name == "axpy":
             return _adder(args[0], y)
-        if name not in ("outer", "matmul") or not all(y.shape) or y.ndim != 2:
+        if name not in ("outer", "matmul") or not all(y.shape):
             return None
         x1, x2 = args
         if name == "outer":

@@ -32,12 +32,13 @@ def test_a_product_of_matrices_is_added_whatever_their_layout(first, second, int
     np.testing.assert_array_equal(y, expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
 @pytest.mark.parametrize("into", ["rows", "columns", "every other"])
 @pytest.mark.parametrize("second", ["rows", "every other", "read-only"])
 @pytest.mark.parametrize("first", ["rows", "every other", "read-only"])
-def test_an_outer_product_is_added_whatever_the_layout(first, second, into):
+def test_an_outer_product_is_added_whatever_the_layout(first, second, into, dtype):
     rng = np.random.default_rng(0)
-    x1, x2, y = (rng.integers(-9, 9, shape).astype("float32") for shape in [(4,), (5,), (4, 5)])
+    x1, x2, y = (rng.integers(-9, 9, shape).astype(dtype) for shape in [(4,), (5,), (4, 5)])
     expected = y - 3 * np.outer(x1, x2)
     x1, x2, y = LAYOUTS[first](x1), LAYOUTS[second](x2), LAYOUTS[into](y)
     assert added("outer", -3, x1, x2, y) is y
@@ -47,6 +48,7 @@ def test_an_outer_product_is_added_whatever_the_layout(first, second, into):
 def test_a_product_of_another_data_type_is_added_too():
     x, y = np.ones((2, 2), "float32"), np.zeros((2, 2))
     np.testing.assert_array_equal(added("matmul", 1, x, x, y), np.full((2, 2), 2.0))
+    np.testing.assert_array_equal(added("outer", 1, x[0], x[0], y), np.full((2, 2), 3.0))
 
 
 def test_products_of_vectors_or_of_nothing_are_not_added_as_they_are_made():
@@ -54,7 +56,21 @@ def test_products_of_vectors_or_of_nothing_are_not_added_as_they_are_made():
     planner = CPU.planner
     assert planner.adding("matmul", (vector, matrix), vector) is None
     assert planner.adding("matmul", (empty, empty.T), matrix) is None
+    assert planner.adding("matmul", (matrix, empty), empty) is None
+    assert planner.adding("matmul", (np.ones((3, 2, 2)), matrix), np.ones((3, 2, 2))) is None
+    assert planner.adding("outer", (vector, empty[0]), empty) is None
     assert planner.adding("add", (matrix, matrix), matrix) is None
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(50,), (3, 4), (20_000,)])
+@pytest.mark.parametrize("of_x", ["the same shape", "one element"])
+def test_an_array_is_added_as_eager_updates_add_it_to_the_bit(of_x, shape, kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape if of_x == "the same shape" else 1).astype(kind)
+    y = rng.normal(size=shape).astype("float32")
+    add, expected = CPU.planner.adding("axpy", (x,), y) or CPU.axpy, CPU.axpy(0.3, x, y.copy())
+    np.testing.assert_array_equal(add(0.3, x, y), expected)
 
 
 def test_what_is_called_in_a_shorter_way_gives_the_same():
