@@ -110,6 +110,40 @@ def test_a_step_of_training_gives_the_same_weights_but_for_rounding(optimizer, s
         np.testing.assert_allclose(recorded, own, rtol=0, atol=2 * np.finfo(dtype).eps)
 
 
+# Around the numbers of rows and of classes from which on NumPy's kernels go another way
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(50,), (128, 50), (129, 50), (3, 40, 50)])
+@pytest.mark.parametrize("classes", [100, 101])
+def test_losses_and_gradients_are_the_same_to_the_bit(classes, shape, dtype):
+    rng = np.random.default_rng(0)
+    y = ag.Tensor(rng.integers(0, classes, shape[:-1]))
+    xs = [rng.normal(size=shape).astype(dtype) for _ in range(3)]
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        model = network((50, 30, classes), dtype)
+
+        def step(x, model=model):
+            model.zero_grad()
+            z = model(x)
+            losses = cross_entropy(z, y) if z.ndim < 3 else (ag.softmax(z) ** 2).sum()
+            losses.backward()
+            kinds = [
+                f(z.detach(), axis=axis) for f in (ag.softmax, ag.log_softmax) for axis in (0, -1)
+            ]
+            return [losses, x.grad, *kinds, *(p.grad for p in model.parameters())]
+
+        step = make(step)
+        runs.append(
+            [
+                [r.detach().numpy().copy() for r in step(ag.Tensor(x, requires_grad=True))]
+                for x in xs
+            ]
+        )
+    for recorded, own in zip(*runs[::-1], strict=True):
+        for a, b in zip(recorded, own, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_a_parameter_that_gets_an_array_of_another_layout_is_used_as_it_is():
     w = ag.Parameter(np.arange(12.0).reshape(3, 4))
 
