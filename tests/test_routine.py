@@ -144,6 +144,34 @@ def test_losses_and_gradients_are_the_same_to_the_bit(classes, shape, dtype):
             np.testing.assert_array_equal(a, b)
 
 
+def test_losses_of_each_example_and_weights_that_are_1_at_first_are_no_constants():
+    runs = []
+    for make in (lambda step: step, ag.compile):
+        model = network()
+
+        def step(x, y, weight, model=model):
+            model.zero_grad()
+            z = model(x)
+            losses = cross_entropy(z, y, reduction="none") if x.ndim > 1 else cross_entropy(z, y)
+            (losses * weight).sum().backward()
+            return [losses.detach(), *(p.grad for p in model.parameters())]
+
+        step, runs_here = make(step), []
+        for shape in ((20,), (3, 20)):
+            for seed, weight in enumerate((1.0, 1.0, 1.0, 2.0, 3.0)):
+                results = step(*batch(shape, seed), ag.Tensor(weight))
+                runs_here += [each.detach().numpy().copy() for each in results]
+        runs.append(runs_here)
+    for recorded, own in zip(*runs[::-1], strict=True):
+        np.testing.assert_allclose(recorded, own, rtol=1e-14, atol=1e-16)
+
+
+def test_relu_of_a_sum_has_its_gradient():
+    step = ag.compile(lambda x: ag.grad(lambda x: ag.nn.functional.relu(x.sum()))(x))
+    for value in (1.0, 2.0, 3.0, -1.0):
+        assert step(ag.Tensor([value, 0.5])).tolist() == [float(value > 0)] * 2
+
+
 def test_a_parameter_that_gets_an_array_of_another_layout_is_used_as_it_is():
     w = ag.Parameter(np.arange(12.0).reshape(3, 4))
 

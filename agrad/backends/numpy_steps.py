@@ -119,7 +119,7 @@ class NumPySteps(StepPlanner):
 
 def _adder(x: Any, y: Any) -> Callable[..., Array] | None:
     """Return ``axpy(alpha, x, y)`` for small arrays; the same as `NumPyBackend.axpy` to the bit."""
-    if y.size >= LARGE or x.dtype != y.dtype or x.shape != y.shape:
+    if y.size >= LARGE or x.dtype != y.dtype:
         return None
     multiply, add, product = np.multiply, np.add, np.empty(y.shape, y.dtype)
 
