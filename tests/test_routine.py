@@ -412,6 +412,8 @@ def test_a_tensor_that_follows_another_one_has_memory_of_its_own():
         step = make(step)
         runs.append([step().tolist() for _ in range(6)])
     assert runs[1] == runs[0]
+    assert follower.data is not w.data
+    assert step.program().count("def step") == 1
 
 
 def test_a_sum_without_dimensions_can_be_written_to():
