@@ -312,14 +312,14 @@ def test_results_without_dimensions_are_arrays():
 
 
 def test_arguments_are_let_go():
-    step = ag.compile(lambda x: x * 2)
+    step, arrays = ag.compile(lambda x: x * 2), []
     for _ in range(4):
         x = ag.Tensor([1.0])
         step(x)
-        array = weakref.ref(x.data)
-        del x
-        gc.collect()
-        assert array() is None
+        arrays.append(weakref.ref(x.data))
+    del x
+    gc.collect()
+    assert [array() for array in arrays] == [None] * 4
 
 
 def test_random_numbers_are_drawn_anew_in_each_call():
@@ -780,6 +780,23 @@ def test_a_hook_is_part_of_the_step_once_it_is_registered():
     handle.remove()
     step()
     assert w.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_hook_runs_as_ever_outside_of_the_step():
+    w = ag.Parameter([1.0, 2.0])
+    w.register_hook(lambda g: g * 3)
+
+    @ag.compile
+    def step():
+        w.grad = None
+        w.sum().backward()
+
+    for _ in range(3):
+        step()
+        w.grad = None
+        w.sum().backward()
+        assert type(w.grad.data) is np.ndarray
+        assert w.grad.tolist() == [3.0, 3.0]
 
 
 def test_a_frozen_parameter_gets_no_gradient():
