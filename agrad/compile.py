@@ -466,7 +466,6 @@ class _Held:
             tensor = f"leaves[{source.key}]"
             conditions.add(f"{tensor}._backend is {conditions.bind(self.backend)}")
             _add_array(conditions, f"{tensor}._data", lifted.data, lifted.backend)
-            self.data = None  # a batch isn't kept
         else:
             tensor, held = conditions.bind(source.owner), conditions.bind(self)
             conditions.add(f"({tensor}._data is {held}.data or {held}.follows({tensor}))")
