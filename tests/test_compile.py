@@ -3,6 +3,7 @@
 import gc
 import tracemalloc
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -1220,6 +1221,68 @@ def test_variables_of_functions_that_were_called_late_are_never_missed(monkeypat
         assert step(ag.Tensor([1.0])).item() == 1.0
     monkeypatch.setitem(globals(), "SCALE", 3.0)
     assert step(ag.Tensor([1.0])).item() == 3.0
+
+
+class Scaler:
+    """A step in several forms."""
+
+    base = 1.0
+
+    def __init__(self):
+        self.factor = 2.0
+
+    def __call__(self, x):
+        return x * self.factor * self.base
+
+    def scale(self, x):
+        return self(x)
+
+
+@pytest.mark.parametrize("form", ["method", "object", "partial"])
+def test_what_the_object_of_a_step_has_is_never_missed(form, monkeypatch):
+    scaler = Scaler()
+    forms = {"method": scaler.scale, "object": scaler, "partial": partial(Scaler.scale, scaler)}
+    step = ag.compile(forms[form])
+    for factor in (2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0):
+        scaler.factor = factor
+        assert step(ag.Tensor([1.0])).item() == factor
+    monkeypatch.setattr(Scaler, "base", 5.0)
+    assert step(ag.Tensor([1.0])).item() == 15.0
+    scaler.base = 7.0
+    assert step(ag.Tensor([1.0])).item() == 21.0
+
+
+def test_what_is_taken_away_or_comes_later_is_never_missed():
+    settings, holder = {"factor": 2.0}, Scaler()
+    holder.base = 3.0
+
+    @ag.compile
+    def step(x):
+        if x.shape == (2,):
+            return x * later
+        return x * settings.get("factor", 1.0) * holder.base
+
+    for _ in range(4):
+        assert step(ag.Tensor([1.0])).item() == 6.0
+    del settings["factor"]
+    assert step(ag.Tensor([1.0])).item() == 3.0
+    del holder.base
+    assert step(ag.Tensor([1.0])).item() == 1.0
+    later = 4.0
+    assert step(ag.Tensor([1.0, 1.0])).tolist() == [4.0, 4.0]
+
+
+def test_changed_defaults_of_functions_that_are_called_are_never_missed():
+    first, second = {"factor": 2.0}, {"factor": 5.0}
+
+    def scale(x, options=first, *, more=second):
+        return x * options["factor"] * more["factor"]
+
+    step = ag.compile(lambda x: scale(x))
+    for options, factor in [(first, 2.0)] * 4 + [(first, 3.0)] * 4 + [(second, 7.0)]:
+        options["factor"] = factor
+        expected = first["factor"] * second["factor"]
+        assert step(ag.Tensor([1.0])).item() == expected
 
 
 def test_a_longer_list_is_never_missed():
