@@ -1235,7 +1235,7 @@ class Scaler:
         return x * self.factor * self.base
 
     def scale(self, x):
-        return self(x)
+        return x * self.factor * self.base
 
 
 @pytest.mark.parametrize("form", ["method", "object", "partial"])
