@@ -1,9 +1,10 @@
 """Recorded steps: they do what the step does, and refuse what can't be recorded."""
 
 import gc
+import math
 import tracemalloc
 import weakref
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -179,6 +180,11 @@ USES_OF_NUMBERS = {
     "repeat": lambda x, n: ag.repeat(x[:1], n) * 2,
     "kind": lambda x, n: x * 2 if isinstance(n, int) and not isinstance(n, float) else x,
     "rounded": lambda x, n: x * round(n * 0.6),
+    "int": lambda x, n: x * int(n),
+    "as a float": lambda x, n: x * math.sqrt(n),
+    "text": lambda x, n: x * int(f"{n}" + str(n)),
+    "method": lambda x, n: x * n.bit_length(),
+    "NumPy's number": lambda x, n: x * 5 if n > np.float64(1.5) else x,
     "rest": lambda x, n: x * (n // 2) + 7 % n if n % 2 == 0 else 7 // n - x,
     "power": lambda x, n: (x * 2 + 1) ** n,
 }
@@ -1270,6 +1276,59 @@ def test_what_is_taken_away_or_comes_later_is_never_missed():
     assert step(ag.Tensor([1.0])).item() == 1.0
     later = 4.0
     assert step(ag.Tensor([1.0, 1.0])).tolist() == [4.0, 4.0]
+
+
+@lru_cache
+def only_scaler():
+    return Scaler()
+
+
+class Child(Scaler):
+    pass
+
+
+def changes_of_values():
+    """Yield functions, and for each what changes what it gives."""
+    factors = [2.0, 3.0]
+    yield "an element", lambda x: x * factors[0] * factors[1], lambda: factors.__setitem__(1, 5.0)
+    scalers = [Scaler()]
+    change = partial(setattr, scalers[0], "factor", 7.0)
+    yield "an attribute of an element", lambda x: x * scalers[0].factor, change
+    table = {"a": 2.0}
+    yield "a key", lambda x: x * sum(table.values()), lambda: table.update(b=3.0)
+    shape = {"sizes": (1,)}
+    change = partial(shape.update, sizes=(1, 2))
+    yield "a tuple's length", lambda x: x * sum(shape["sizes"]), change
+    kind = {"n": 2}
+    function = lambda x: x * (3 if isinstance(kind["n"], int) else 4)  # noqa: E731
+    yield "a kind of number", function, partial(kind.update, n=2.0)
+    layer = ag.nn.LeakyReLU(0.5)
+    yield "a setting", lambda x: layer(-x), partial(setattr, layer, "negative_slope", 0.25)
+    change = partial(setattr, only_scaler(), "factor", only_scaler().factor + 1)
+    yield "what nobody holds but its method", lambda x: only_scaler().scale(x), change
+    one, other = Scaler(), Scaler()
+    one.other, other.other = other, one
+    yield "a cycle", lambda x: x * one.other.factor, partial(setattr, other, "factor", 4.0)
+    child = Child()
+    yield "a class's own class", lambda x: x * child.base, partial(setattr, Scaler, "base", 6.0)
+    module = ag.nn.ReLU()
+    change = partial(module.register_forward_hook, lambda module, args, out: out * 5)
+    yield "a first hook", lambda x: module(x), change
+
+
+@pytest.mark.parametrize("what", [name for name, *_ in changes_of_values()])
+def test_changes_of_what_the_code_reads_are_never_missed(what, monkeypatch):
+    monkeypatch.setattr(Scaler, "base", 1.0)
+    (function, change), x = (
+        {name: rest for name, *rest in changes_of_values()}[what],
+        ag.Tensor([1.0]),
+    )
+    step = ag.compile(function)
+    before = function(x).item()
+    assert [step(x).item() for _ in range(4)] == [before] * 4
+    change()
+    assert function(x).item() != before
+    assert step(x).item() == function(x).item()
 
 
 def test_changed_defaults_of_functions_that_are_called_are_never_missed():
