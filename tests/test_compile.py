@@ -182,7 +182,8 @@ USES_OF_NUMBERS = {
     "rounded": lambda x, n: x * round(n * 0.6),
     "int": lambda x, n: x * int(n),
     "as a float": lambda x, n: x * math.sqrt(n),
-    "text": lambda x, n: x * int(f"{n}" + str(n)),
+    "text": lambda x, n: x * int(f"{n}"),
+    "code": lambda x, n: x * int(repr(n)),
     "method": lambda x, n: x * n.bit_length(),
     "NumPy's number": lambda x, n: x * 5 if n > np.float64(1.5) else x,
     "rest": lambda x, n: x * (n // 2) + 7 % n if n % 2 == 0 else 7 // n - x,
@@ -1311,9 +1312,14 @@ def changes_of_values():
     yield "a cycle", lambda x: x * one.other.factor, partial(setattr, other, "factor", 4.0)
     child = Child()
     yield "a class's own class", lambda x: x * child.base, partial(setattr, Scaler, "base", 6.0)
-    module = ag.nn.ReLU()
+    module, hooked = ag.nn.ReLU(), ag.nn.ReLU()
     change = partial(module.register_forward_hook, lambda module, args, out: out * 5)
     yield "a first hook", lambda x: module(x), change
+    hooked.register_forward_hook(lambda module, args, out: out * 3)
+    change = partial(hooked.register_forward_hook, lambda module, args, out: out * 5)
+    yield "a second hook", lambda x: hooked(x), change
+    dropout = ag.nn.Dropout(1.0)
+    yield "the mode of a module", lambda x: dropout(x), dropout.eval
 
 
 @pytest.mark.parametrize("what", [name for name, *_ in changes_of_values()])
