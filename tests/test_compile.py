@@ -913,6 +913,78 @@ def test_calls_that_are_made_twice_are_made_once():
     assert step.program().count("exp(") == 1
 
 
+def test_calls_that_differ_in_anything_are_each_made():
+    # Of the same bytes
+    constants = [np.zeros((1, 4)), np.zeros((4, 1)), np.zeros((1, 4), "int64")]
+
+    def function(x):
+        return [
+            *(ag.sum(x, axis=axis) for axis in (0, 1)),
+            *(x[part] for part in (slice(0, 4, 1), slice(0, 4, 2), slice(0, 3, 1), slice(1, 4, 1))),
+            *(x[0] + each for each in constants),
+            *(ag.astype(x[0], ag.int64) + each for each in constants),
+            *(ag.where(x > 0, *pair) for pair in ((1, 0), (True, False))),
+            ag.reshape(x, (2, 8)),
+            ag.reshape(x, (8, 2)),
+        ]
+
+    step, x = ag.compile(function), ag.Tensor(np.arange(16.0).reshape(4, 4))
+    for _ in range(4):
+        for recorded, own in zip(step(x), function(x), strict=True):
+            assert (recorded.dtype, recorded.tolist()) == (own.dtype, own.tolist())
+
+
+def test_random_numbers_that_are_drawn_twice_are_two():
+    generator = ag.random.Generator(0)
+    draw = partial(generator.uniform, 0, 1, (2,), dtype="float64")
+    step = ag.compile(lambda x: (x * draw(), x * draw()))
+    for _ in range(4):
+        first, second = step(ag.Tensor([1.0, 1.0]))
+        assert first.tolist() != second.tolist()
+
+
+@pytest.mark.parametrize("what", ["Tensors", "results", "kinds"])
+def test_what_is_chosen_anew_from_run_to_run_is_refused(what):
+    a, b = ag.Tensor([1.0]), ag.Tensor([2.0])
+    choice = iter([0, 1] * 9)
+
+    def step():
+        which = next(choice)
+        if what == "Tensors":
+            return [a, b][which] * 2
+        if what == "results":
+            first, second = a + 1, b + 2
+            return [(first, second), (second, first)][which]
+        return ag.astype([a, a * 2][which], ag.float32) + 1
+
+    recorded = ag.compile(step)
+    with pytest.raises(RuntimeError, match="differ from run to run"):
+        [recorded() for _ in range(9)]
+
+
+@lru_cache
+def indices():
+    return ag.Tensor([0, 1])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[indices()],
+        lambda x: ag.asarray(indices()) * x,
+        lambda x: cross_entropy(x, indices(), reduction="none"),
+        lambda x: ag.nn.functional.one_hot(indices(), 2) * x,
+        lambda x: ag.nn.functional.embedding(indices(), x),
+        lambda x: ag.setitem(x, indices(), 7.0) * ag.Tensor([1.0, 2.0]),
+    ],
+)
+def test_tensors_that_only_the_call_itself_finds_are_read_anew(function):
+    step, x = ag.compile(function), ag.Tensor([[1.0, 2.0], [3.0, 5.0]])
+    for values in ([0, 1], [0, 1], [0, 1], [1, 0], [1, 1]):
+        indices().data[...] = values
+        assert step(x).tolist() == function(x).tolist()
+
+
 def test_zeros_of_either_sign_are_two_numbers():
     step = ag.compile(lambda x: (1 / (x * 0.0), 1 / (x * -0.0)))
     for _ in range(3):
