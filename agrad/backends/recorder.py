@@ -635,6 +635,8 @@ class Recorder(Backend):
     def traced(self, out: Any, call: Call | None, inputs: Sequence[Any]) -> Any:
         """Return what a call gave as arrays of this backend."""
         is_array = hasattr(out, "dtype") and hasattr(out, "shape")
+        if is_array:
+            out = self.actual.normalize(out)  # NumPy's scalars have no views
         if call is not None and (is_array or isinstance(out, tuple)):
             call.out = Symbol(self, out, call, base=self._base(out, inputs))
         if isinstance(out, tuple):
@@ -646,7 +648,6 @@ class Recorder(Backend):
             return out
         if call.name not in _FACTS:
             refuse(*_READ)
-        self.tape.calls.remove(call)
         return out
 
     def _pick(self, part: Any, call: Call | None, position: int, inputs: Sequence[Any]) -> Any:
@@ -728,9 +729,6 @@ class Recorder(Backend):
         return self.tape.run(self, Call("draw", self.actual.draw, (function,), {}, effect=True))
 
     def may_share(self, x1: Any, x2: Any) -> bool:
-        kind = self.actual.array_type
-        if kind is not None and not (type(x1.value) is type(x2.value) is kind):
-            return False  # one is a number
         return self.actual.may_share(x1.value, x2.value)
 
     # Every method of a backend that isn't made of other functions
