@@ -9,7 +9,7 @@ import functools
 import gc
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from agrad.autograd import Leaf, Node, Variable, is_grad_enabled, wrap
@@ -185,8 +185,6 @@ class _Recording(Tape):
             tensor._backend = backend.actual
             tensor._data = backend.actual.own(backend.actual.normalize(tensor._data.value))
             tensor._node = None
-            if hasattr(tensor, "_origin"):
-                del tensor._origin
 
     def refuse_overlaps(self, program: Program, changes: "_Changes") -> None:
         """Raise an error if a Tensor that is written to shares its memory with another one."""
@@ -194,8 +192,7 @@ class _Recording(Tape):
         for changed, _ in changes.data:
             memory = changed.backend.memory(changed.data)
             for other in used:
-                same = other.backend is changed.backend
-                if other is changed or memory is None or not same:
+                if other is changed or memory is None:
                     continue
                 if other.backend.memory(other.data) == memory:
                     raise RuntimeError(
@@ -239,7 +236,14 @@ class _Changes:
                     "comes from outside of it, depend on one that requires a gradient: assign the "
                     ".detach() of that, or do it under agrad.no_grad()"
                 )
+            if (tensor._node is None) != (lifted.node is None):
+                raise RuntimeError(
+                    "a recorded step can't change whether a Tensor of shape "
+                    f"{tuple(tensor._data.shape)} requires a gradient: do it outside of the step, "
+                    "or change it back inside"
+                )
             if tensor._data is not lifted.traced:
+                self._check_kind(lifted, tensor._data)
                 self.data.append((lifted, _Result(tensor._data)))
             if tensor._grad is not lifted.traced_grad:
                 grad = tensor._grad
@@ -248,6 +252,15 @@ class _Changes:
         for scope, name, _, lifted_number in tape.numbers:
             if scope.get(name) is not lifted_number:
                 self.numbers.append((scope, name, scope.get(name)))
+
+    def _check_kind(self, lifted: _Lifted, new: Traced) -> None:
+        """Refuse an array that the memory of the old one can't take."""
+        old, backend = lifted.traced, new.recorder.actual
+        if backend is not lifted.backend or new.dtype != old.dtype:
+            raise RuntimeError(
+                f"a recorded step can't make a Tensor of {old.dtype} on {lifted.backend.name!r} "
+                f"one of {new.dtype} on {backend.name!r}: do it before the first call"
+            )
 
     def apply(self) -> None:
         """Make them outside the recording, where everything has been put back."""
@@ -306,12 +319,22 @@ class _Step(Writer):
         _add_modes(conditions)
         _add_arguments(conditions, leaves)
         unread = {id(lifted) for lifted, _ in changes.grads if lifted.grad is not None}
+        changed_tensors = {id(lifted) for lifted, _ in changes.data}
+        # The memory of Tensors that aren't arguments, and of those of them that are written to
+        used: dict[int, Hashable] = {}
+        written: dict[int, Hashable] = {}
         for lifted in tape.lifted.values():
             source = lifted.source
             reads_grad = Source("grad", source.owner, source.key) in program.sources
             if source.kind == "data":
                 needs_same = reads_grad or id(lifted) not in unread
-                _Held(lifted).add_to(conditions, lifted, needs_same)
+                is_changed = id(lifted) in changed_tensors
+                held = _Held(lifted, [used, written] if is_changed else [used])
+                held.add_to(conditions, lifted, needs_same)
+                if source.owner is None and changes.data:
+                    memory = f"{conditions.bind(lifted.backend.memory)}(leaves[{source.key}]._data)"
+                    others = conditions.bind(used if is_changed else written)
+                    conditions.add(f"{memory} not in {others}.values()")
         for source in tape.pinned:
             value = conditions.bind(source.read(leaves))
             conditions.add(f"{conditions.bind(source)}.read(leaves) == {value}")
@@ -322,6 +345,8 @@ class _Step(Writer):
         for i, leaf in enumerate(leaves):
             if id(leaf) in found:
                 conditions.add(f"leaves[{i}] is {conditions.bind(leaf)}")
+            elif isinstance(leaf, Variable) and leaf._node is not None:  # two would get a gradient
+                conditions.add(f"id(leaves[{i}]) not in {conditions.bind(found)}")
         guards.add_to(conditions)
         self.fits = conditions.function()
         # A gradient that the step has made and used up itself isn't kept
@@ -404,11 +429,17 @@ def _add_array(conditions: Conditions, text: str, array: Array, backend: Backend
 
 
 class _Held:
-    """The array of a Tensor that a recorded step uses; it may get another one that is alike."""
+    """The array of a Tensor that a recorded step uses; it may get another one that is alike.
 
-    def __init__(self, lifted: _Lifted) -> None:
+    Its memory must be no other Tensor's, for calls have been moved past each other that write to
+    the one and read the other; `memories` are where that of each Tensor is noted.
+    """
+
+    def __init__(self, lifted: _Lifted, memories: Sequence[dict[int, Hashable]]) -> None:
         self.data = lifted.data
         self.backend = lifted.backend
+        self.memories = memories if lifted.source.owner is not None else ()
+        self._note(self.backend.memory(self.data))
         conditions = Conditions()
         _add_array(conditions, "leaves", lifted.data, lifted.backend)
         self._is_alike = conditions.function()
@@ -417,8 +448,16 @@ class _Held:
         """Return whether a Tensor that has got another array is still one for the step."""
         if tensor._backend is not self.backend or not self._is_alike(tensor._data):
             return False
+        memory = self.backend.memory(tensor._data)
+        if memory in self.memories[0].values():
+            return False
         self.data = tensor._data
+        self._note(memory)
         return True
+
+    def _note(self, memory: Hashable) -> None:
+        for each in self.memories if memory is not None else ():
+            each[id(self)] = memory
 
     def add_to(self, conditions: Conditions, lifted: _Lifted, needs_same_grad: bool) -> None:
         """Add that the Tensor is as it was recorded, but for its values."""
@@ -427,7 +466,6 @@ class _Held:
             tensor = f"leaves[{source.key}]"
             conditions.add(f"{tensor}._backend is {conditions.bind(self.backend)}")
             _add_array(conditions, f"{tensor}._data", lifted.data, lifted.backend)
-            self.data = None  # a batch isn't kept
         else:
             tensor, held = conditions.bind(source.owner), conditions.bind(self)
             conditions.add(f"({tensor}._data is {held}.data or {held}.follows({tensor}))")
@@ -494,7 +532,7 @@ def _flatten(value: Any, leaves: list[Any]) -> Any:
     """Collect the leaves of nested tuples, lists and dicts, and return the form without them."""
     if type(value) is dict:
         return dict, tuple((key, _flatten(each, leaves)) for key, each in value.items())
-    if type(value) in (tuple, list):
+    if type(value) in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields")):
         return type(value), tuple(_flatten(each, leaves) for each in value)
     leaves.append(value)
     return None
@@ -507,7 +545,8 @@ def _build(structure: Any, leaves: Iterator[Any]) -> Any:
     kind, parts = structure
     if kind is dict:
         return {key: _build(part, leaves) for key, part in parts}
-    return kind(_build(part, leaves) for part in parts)
+    built = [_build(part, leaves) for part in parts]
+    return kind(*built) if hasattr(kind, "_fields") else kind(built)
 
 
 def _describe(leaves: Sequence[Any]) -> tuple[Any, ...]:

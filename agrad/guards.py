@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from dis import get_instructions
 from enum import Enum
+from functools import partial
 from operator import is_
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
@@ -124,11 +125,15 @@ class Watcher:
         if isinstance(function, FunctionType):
             self._add_code(function.__code__, function.__globals__)
             self._add_variables(function)
+        elif isinstance(function, partial):
+            for value in (*function.args, *function.keywords.values()):
+                self.roots.append(({path: value}, path, f"an argument that {path} was given"))
+            self._add_function(function.func, path)
         elif isinstance(function, Module):
             self._add_object(function)
-        elif hasattr(function, "__dict__"):  # functools.partial, or an object with __call__
+        elif hasattr(function, "__dict__"):  # an object with __call__
             self._add_object(function)
-            self._add_function(getattr(function, "func", type(function).__call__), path)
+            self._add_function(type(function).__call__, path)
 
     def _add_code(self, code: CodeType, variables: dict[str, Any]) -> None:
         self._codes.add(code)
@@ -331,7 +336,7 @@ class _Items:
 def _same(now: Any, before: Any) -> bool:
     if type(now) is not type(before):
         return False
-    if isinstance(now, tuple) and not isinstance(now, Variable):
+    if isinstance(now, tuple):
         return len(now) == len(before) and all(
             x is y or _same(x, y) for x, y in zip(now, before, strict=True)
         )

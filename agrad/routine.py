@@ -108,12 +108,9 @@ class Routine:
             self._dying.setdefault(position, []).append(value)
 
     def old(self, new: Any) -> Symbol | None:
-        """Return the value that a Tensor had before a new one, if it isn't needed at the end."""
+        """Return the value that a Tensor had before a new one, which is like it."""
         old = self.program.sources.get(self.updated.get(new))
-        if not isinstance(old, Symbol) or new.recorder is not old.recorder:
-            return None
-        fits = new.shape == old.shape and new.dtype == old.dtype
-        return old if fits and self.last[old] < len(self.calls) else None
+        return old if isinstance(old, Symbol) else None
 
     def _overwrites(self, call: Call, value: Value) -> bool:
         """Return whether a call's result may have the memory of one of its arguments."""
@@ -123,9 +120,9 @@ class Routine:
             self.bases.get(x, x) is base for x in inputs
         ):
             return False  # somebody needs it
-        if base.call is None:  # a Tensor's own
-            return value is base and base is self.goals.get(call.out, self.old(call.out))
-        return value is base or base in self.places  # a view of a whole array counts as that
+        if base.call is None:  # a Tensor's own is for its new value alone; others stay as they are
+            return base is self.goals.get(call.out, self.old(call.out))
+        return base.ndim > 0  # without dimensions it may be a scalar, which can't be written to
 
     def _operands(self, call: Call) -> list[Value]:
         """Return the arguments whose memory a call's result may have."""
@@ -143,8 +140,6 @@ class Routine:
         planner = _planner(call.out)
         if planner is None or call.out in self.bases or call.out.shape is None:
             return None
-        if not planner.is_dense(call.out):
-            return None
         return planner.writing(call.function, call.args, call.kwargs)
 
     # The order of the calls ----------------------------------------------------------------------
@@ -155,6 +150,7 @@ class Routine:
         for call in self.calls:
             for value in self.program.inputs(call):
                 uses[value] = uses.get(value, 0) + 1
+        written: set[Value] = set()  # what products are added to as they are made
         for call in list(self.calls):
             planner = _planner(call.out)
             if call.name != "axpy" or planner is None:
@@ -164,8 +160,12 @@ class Routine:
             given = self.last[product] == len(self.calls)
             if maker is None or given or uses[product] > 1 or not self._operands(call):
                 continue
+            # It is made later then, when what it is made of must not have been written to
+            made_of = {self.bases.get(x, x) for x in self.program.inputs(maker)}
+            targets = written | {self.bases.get(y, y)}
             add = planner.adding(maker.name, maker.args, y)
-            if add is not None and not maker.kwargs:
+            if add is not None and made_of.isdisjoint(targets):
+                written = targets
                 merged = Call(f"axpy_{maker.name}", add, (alpha, *maker.args, y), {})
                 merged.out, call.out.call = call.out, merged
                 self.calls[self.calls.index(call)] = merged
@@ -214,14 +214,14 @@ class Routine:
                 self.goals[new] = old
             # So can what it is made of, from where on the old values aren't needed
             for x in self._operands(call):
-                if x.call is not None and self._can_be_in(x, self.goals[new]):
+                if self._can_be_in(x, self.goals[new]):
                     self.goals[x] = self.goals[new]
                     break
 
     def _can_be_in(self, new: Value, old: Symbol) -> bool:
         """Return whether a value can be written into the memory that a Tensor's old one has."""
         call = new.call
-        if call is None or _planner(old) is None:
+        if call is None:
             return False
         self.goals[new] = old
         operands = self._operands(call)
@@ -302,7 +302,7 @@ class Routine:
             self.lines.append(f"del {', '.join(done)}")
 
     def _line(self, wish: str, function: Any, args: Any, kwargs: Any, target: str = "") -> None:
-        if function in _SYMBOLS and len(args) == 2 and not kwargs:
+        if function in _SYMBOLS:
             left, right = map(self.text, args)
             left = f"({left})" if left.startswith("-") else left  # -2 ** x is -(2 ** x)
             self.lines.append(f"{target}{left} {_SYMBOLS[function]} {right}")
@@ -379,11 +379,9 @@ class Routine:
     def _write(self, call: Call) -> bool:
         """Let a call write into an array that is there."""
         writing, new = self._writing(call), call.out
-        if writing is None:
+        if writing is None or new.ndim == 0:  # numbers are faster than arrays
             return False
         function, args, kwargs, _ = writing
-        if new.ndim == 0 and new not in self.goals:
-            return False  # numbers are faster than arrays
         if new in self.goals:
             self.texts[new] = self.text(self.goals[new])
         elif self._is_given(new):
@@ -429,7 +427,8 @@ class Routine:
             tensor, old = self.tensor(source), self.program.sources.get(source)
             if old is not None and self.text(value) == self.text(old):
                 continue  # it is in its memory already
-            if value.call is not None and self.is_update(value.call):
+            is_own = self.updated[value] == source  # not that of another one which gets it too
+            if is_own and value.call is not None and self.is_update(value.call):
                 text = self.text(value)
             else:
                 backend = self.bind("backend", _real(value))

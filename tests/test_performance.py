@@ -103,10 +103,10 @@ def test_nothing_grows_from_step_to_step(make):
     step = make(training_step())
     x, y = examples(8)
     tracemalloc.start()
-    for _ in range(300):
+    for _ in range(150):
         step(x, y)
     before, _ = tracemalloc.get_traced_memory()
-    for _ in range(300):
+    for _ in range(150):
         step(x, y)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -78,10 +78,6 @@ class StepPlanner:
         """Return how the elements of an array lie in memory."""
         raise NotImplementedError
 
-    def is_dense(self, array: Any) -> bool:
-        """Return whether an array has elements, each at its own place, and no gaps between."""
-        raise NotImplementedError
-
 
 class _Bindings(dict[Any, Bound]):
     """What a backend runs for each function, made when it is first called."""

@@ -63,7 +63,7 @@ class NumPySteps(StepPlanner):
     """What a recorded step asks of NumPy."""
 
     def writing(self, function: Any, args: Any, kwargs: Any) -> Writing | None:
-        if function in (operator.pow, np.pow) and isinstance(args[1], (int, float)):
+        if function in (operator.pow, np.pow) and type(args[1]) in (int, float):
             if args[1] != 2:
                 return None  # as an operator NumPy has several ways, by the exponent
             function, args = np.square, args[:1]
@@ -72,8 +72,7 @@ class NumPySteps(StepPlanner):
             return Writing(np.positive, args, {}, in_place=False)
         if function in _REDUCTIONS:
             return Writing(*self.shortcut(function, args, kwargs), in_place=False)
-        if isinstance(function, np.ufunc) and function.nout == 1:
-            kwargs = {name: value for name, value in kwargs.items() if name != "order"}
+        if isinstance(function, np.ufunc):
             return Writing(function, args, kwargs, in_place=function.signature is None)
         if isinstance(getattr(function, "__self__", None), np.ufunc):  # np.add.reduce
             return Writing(function, args, kwargs, in_place=False)
@@ -82,7 +81,7 @@ class NumPySteps(StepPlanner):
     def shortcut(self, function: Any, args: Any, kwargs: Any) -> tuple[Any, Any, Any]:
         if function is np.matrix_transpose and args[0].ndim == 2:
             return np.ndarray.transpose, args, kwargs
-        if function is np.expand_dims and kwargs == {"axis": 1} and args[0].ndim == 1:
+        if function is np.expand_dims and kwargs == {"axis": 1}:
             return operator.getitem, (args[0], (slice(None), None)), {}
         if function in _REDUCTIONS:
             return _REDUCTIONS[function].reduce, args, {"axis": None, **kwargs}
@@ -94,7 +93,7 @@ class NumPySteps(StepPlanner):
     def adding(self, name: str, args: Any, y: Any) -> Callable[..., Array] | None:
         if name == "axpy":
             return _adder(args[0], y)
-        if name not in ("outer", "matmul") or not all(y.shape) or y.ndim != 2:
+        if name not in ("outer", "matmul") or not all(y.shape):
             return None
         x1, x2 = args
         if name == "outer":
@@ -114,21 +113,13 @@ class NumPySteps(StepPlanner):
         strides: tuple[int, ...] = array.strides
         return strides
 
-    def is_dense(self, array: Any) -> bool:
-        step = array.dtype.itemsize
-        for stride, n in sorted(zip(array.strides, array.shape, strict=True)):
-            if n > 1 and stride != step:
-                return False
-            step *= n
-        return bool(array.size > 0)
-
 
 # Products that are added as they are made ---------------------------------------------------------
 
 
 def _adder(x: Any, y: Any) -> Callable[..., Array] | None:
     """Return ``axpy(alpha, x, y)`` for small arrays; the same as `NumPyBackend.axpy` to the bit."""
-    if y.size >= LARGE or x.dtype != y.dtype or x.shape != y.shape:
+    if y.size >= LARGE or x.dtype != y.dtype:
         return None
     multiply, add, product = np.multiply, np.add, np.empty(y.shape, y.dtype)
 

@@ -442,6 +442,10 @@ class TracedNumber:
         if call is not None:
             self.roots = set().union(*(x.roots for x in call.inputs()))
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # so that isinstance tells what kind of number it is
+        return type(self.value)
+
     def pin(self) -> Any:
         """Return its value; the recording holds for that alone from now on."""
         for root in self.roots:
@@ -481,6 +485,18 @@ class TracedNumber:
 
     def __rtruediv__(self, other: Any) -> Any:
         return self._operator(operator.truediv, other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._operator(operator.floordiv, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._operator(operator.floordiv, other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._operator(operator.mod, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._operator(operator.mod, other, self)
 
     def __pow__(self, other: Any) -> Any:
         return self._operator(operator.pow, self, other)
@@ -546,6 +562,9 @@ class TracedNumber:
     def __index__(self) -> int:
         return operator.index(self.pin())
 
+    def __round__(self, *digits: Any) -> Any:
+        return round(self.pin(), *digits)
+
     def __format__(self, spec: str) -> str:
         return format(self.pin(), spec)
 
@@ -570,6 +589,22 @@ _OF_VALUES = frozenset(
 )
 
 
+# What takes numbers, and gives arrays whose shape doesn't depend on them
+_ELEMENTWISE = frozenset(
+    (
+        *("add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "axpy"),
+        *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "where", "clip"),
+        *("maximum", "minimum", "atan2", "copysign", "hypot", "logaddexp", "nextafter", "asarray"),
+        *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"),
+    )
+)
+
+
+def _pinned(kinds: tuple[type, ...], value: Any) -> Any:
+    is_one = isinstance(value, TracedNumber) and type(value.value) in kinds
+    return value.pin() if is_one else value
+
+
 class Recorder(Backend):
     """A backend that makes another one do what it is asked, and writes it down.
 
@@ -592,11 +627,16 @@ class Recorder(Backend):
 
     def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Make a call and write it down."""
+        if name not in _ELEMENTWISE:  # an integer may be a length, and memory is planned for that
+            kinds = (int, float) if name == "arange" else (int,)
+            args, kwargs = replace_traced((args, kwargs), partial(_pinned, kinds))
         return self.tape.run(self, Call(name, self.actual.bind(function), args, kwargs))
 
     def traced(self, out: Any, call: Call | None, inputs: Sequence[Any]) -> Any:
         """Return what a call gave as arrays of this backend."""
         is_array = hasattr(out, "dtype") and hasattr(out, "shape")
+        if is_array:
+            out = self.actual.normalize(out)  # NumPy's scalars have no views
         if call is not None and (is_array or isinstance(out, tuple)):
             call.out = Symbol(self, out, call, base=self._base(out, inputs))
         if isinstance(out, tuple):
@@ -608,7 +648,6 @@ class Recorder(Backend):
             return out
         if call.name not in _FACTS:
             refuse(*_READ)
-        self.tape.calls.remove(call)
         return out
 
     def _pick(self, part: Any, call: Call | None, position: int, inputs: Sequence[Any]) -> Any:
@@ -633,7 +672,8 @@ class Recorder(Backend):
             return found  # a data type, or a constant
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
-            if name in _OF_VALUES or (name == "repeat" and any(traced_in((args[1:], kwargs)))):
+            repeats = traced_in((args[1:], kwargs)) if name == "repeat" else ()
+            if name in _OF_VALUES or any(isinstance(each, Traced) for each in repeats):
                 refuse(*_SHAPE)
             return self.run(name, found, args, kwargs)
 
@@ -689,9 +729,6 @@ class Recorder(Backend):
         return self.tape.run(self, Call("draw", self.actual.draw, (function,), {}, effect=True))
 
     def may_share(self, x1: Any, x2: Any) -> bool:
-        kind = self.actual.array_type
-        if kind is not None and not (type(x1.value) is type(x2.value) is kind):
-            return False  # one is a number
         return self.actual.may_share(x1.value, x2.value)
 
     # Every method of a backend that isn't made of other functions
@@ -745,8 +782,18 @@ class Recorder(Backend):
 
     def axpy_all(self, alpha: Any, xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
         self._check_unshared(ys, views=True)
+        return [self._added(alpha, x, y) for x, y in zip(xs, ys, strict=True)]
+
+    def _added(self, alpha: Any, x: Any, y: Any) -> Any:
         new_array = partial(Backend.axpy, self.actual)  # the generic one writes to nothing
-        return [self.run("axpy", new_array, (alpha, x, y), {}) for x, y in zip(xs, ys, strict=True)]
+        return self.run("axpy", new_array, (alpha, x, y), {})
+
+    def momentum_all(
+        self, momentum: Any, lr: Any, gs: Sequence[Any], vs: Sequence[Any], ps: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        self._check_unshared([*vs, *ps], views=True)
+        new = [self._added(1, g, v * momentum) for g, v in zip(gs, vs, strict=True)]
+        return new, [self._added(-lr, v, p) for v, p in zip(new, ps, strict=True)]
 
     def outer(self, x1: Any, x2: Any) -> Any:
         return self.run("outer", self.actual.outer, (x1, x2), {})

@@ -120,3 +120,15 @@ def test_arrays_of_other_libraries_become_numpys(backend):
     host = to_numpy(backend.array(values))
     assert type(host) is np.ndarray
     np.testing.assert_array_equal(host, values)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint64"])
+def test_numbers_from_0_on_are_below_one_and_others_are_not(dtype):
+    for values, expected in [([[0, 4], [3, 1]], True), ([[0, 5], [3, 1]], False), ([], True)]:
+        assert CPU.are_below(np.asarray(values, dtype), 5) is expected
+    assert CPU.are_below(np.asarray(4, dtype), 5)
+    assert not CPU.are_below(np.asarray(5, dtype), 5)
+    if dtype.startswith("int"):
+        assert not CPU.are_below(np.asarray([1, -1], dtype), 5)
+        assert not CPU.are_below(np.asarray(-1, dtype), 5)
+        assert not CPU.are_below(np.asarray([[0, -128], [1, 2]], dtype), 127)
