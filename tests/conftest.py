@@ -16,8 +16,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-# JAX compiles each call of each shape, which takes longer than to run it
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import array_api_strict
 import hypothesis
@@ -103,7 +101,7 @@ def on_gpu() -> Iterator[Place]:
 @contextmanager
 def on_cupy_stand_in() -> Iterator[Place]:
     """Its device 1, while 0 is the current one: whoever forgets to switch is found out."""
-    with cupy_stand_in().installed(devices=2), on_cupy("cupy-stand-in", 1) as place:
+    with cupy_stand_in().installed(devices=2, keep=True), on_cupy("cupy-stand-in", 1) as place:
         yield place
 
 

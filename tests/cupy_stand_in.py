@@ -1985,16 +1985,16 @@ _OURS = ("agrad.backends.cupy", "agrad.backends.cuda_kernels")
 # What is CuPy, and what holds on to CuPy's classes from when it was imported
 _ROOTS = ("cupy", "cupyx", "cupy_backends", "array_api_compat.cupy", *_OURS)
 
+_PREFIXES = tuple(f"{root}." for root in _ROOTS)
+
+_kept: dict[str, types.ModuleType] = {}  # what `installed(keep=True)` has left for the next time
+
 _installed: list[tuple[_Driver, dict[str, types.ModuleType]]] = []  # what each install replaced
 
 
 def _take_out() -> dict[str, types.ModuleType]:
     """Take CuPy's modules out of sys.modules and of their packages, and return them."""
-    names = [
-        name
-        for name in sys.modules
-        if any(name == root or name.startswith(f"{root}.") for root in _ROOTS)
-    ]
+    names = [name for name in sys.modules if f"{name}.".startswith(_PREFIXES)]
     taken = {name: sys.modules.pop(name) for name in names}
     for name in taken:
         parent, _, child = name.rpartition(".")
@@ -2017,7 +2017,7 @@ def _put_in(modules: dict[str, types.ModuleType]) -> None:
                     each.cache_clear()
 
 
-def install(devices: int = 2) -> Any:
+def install(devices: int = 2, modules: dict[str, types.ModuleType] | None = None) -> Any:
     """Put the stand-in in CuPy's place, whether CuPy is installed, imported, or neither.
 
     Parameters
@@ -2025,6 +2025,8 @@ def install(devices: int = 2) -> Any:
     devices : int, optional
         The number of pretend devices. With none it is like CuPy without a driver: it can be
         imported, but whatever needs a device raises `CUDARuntimeError`.
+    modules : dict, optional
+        The modules to install, from an earlier time; new ones if not given.
 
     Returns
     -------
@@ -2034,23 +2036,31 @@ def install(devices: int = 2) -> Any:
     global _driver
     _installed.append((_driver, _take_out()))
     _driver = _Driver(devices)
-    _put_in(_modules())
+    _put_in(modules or _modules())
     return sys.modules["cupy"]
 
 
-def uninstall() -> None:
-    """Undo the last `install`, and bring back what was there."""
+def uninstall() -> dict[str, types.ModuleType]:
+    """Undo the last `install`, and bring back what was there; return what has been installed."""
     global _driver
     _driver, modules = _installed.pop()
-    _take_out()
+    taken = _take_out()
     _put_in(modules)
+    return taken
 
 
 @contextlib.contextmanager
-def installed(devices: int = 2) -> Iterator[Any]:
-    """Install the stand-in for the length of a ``with`` block; see `install`."""
-    module = install(devices)
+def installed(devices: int = 2, keep: bool = False) -> Iterator[Any]:
+    """Install the stand-in for the length of a ``with`` block; see `install`.
+
+    With `keep` it is the one of the last time, and so are agrad's modules that stand on it: that is
+    quicker, and right for whoever changes none of them.
+    """
+    global _kept
+    module = install(devices, _kept if keep else None)
     try:
         yield module
     finally:
-        uninstall()
+        taken = uninstall()
+        if keep:
+            _kept = taken
