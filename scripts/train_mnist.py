@@ -148,12 +148,13 @@ def accuracy(model: ag.nn.Module, data: Dataset) -> float:
     return float(right.to(ag.float64).mean())
 
 
-def load(folder: Path, device: str, dtype: str) -> Splits:
-    """Load MNIST with each image as a vector of 784 pixels."""
+def load(folder: Path | None, device: str, dtype: str, dataset: str = "mnist") -> Splits:
+    """Load MNIST, or Fashion-MNIST, with each image as a vector of 784 pixels."""
+    parts = ag.data.mnist(folder) if dataset == "mnist" else ag.data.fashion_mnist(folder)
     return Splits(
         *(
             Dataset(part.images.reshape(len(part), -1).to(dtype), part.labels).to(device)
-            for part in ag.data.mnist(folder)
+            for part in parts
         )
     )
 
@@ -245,7 +246,7 @@ def main(argv: list[str] | None = None) -> Run:
     try:
         ag.manual_seed(args.seed)
         model, optimizer = build(args)
-        data = load(args.data_dir, args.device, args.dtype)
+        data = load(args.data_dir, args.device, args.dtype, args.dataset)
         if args.out:
             args.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
@@ -332,12 +333,21 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--device", default="cpu", help='"cpu", "cuda" or "cuda:1"')
     add("--dtype", choices=("float32", "float64"), default="float32", help="of all numbers")
     add("--seed", type=int, default=0, help="of the weights, the shuffling and the shifts")
-    add("--data-dir", type=Path, default=DATA_DIR, help="folder with the four MNIST files")
+    add("--dataset", choices=("mnist", "fashion-mnist"), default="mnist", help="what to train on")
+    add(
+        "--data-dir",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="folder with its four files (default: the repository's copy of MNIST; Fashion-MNIST "
+        "is downloaded once)",
+    )
     add("--out", type=Path, help="folder for the figures and pictures")
     args = parser.parse_args(argv)
     for name, values in DEFAULTS.items():
         if not hasattr(args, name):
             setattr(args, name, values.get(args.model, values[""]))
+    if not hasattr(args, "data_dir"):
+        args.data_dir = DATA_DIR if args.dataset == "mnist" else None
     if args.momentum and args.optimizer != "sgd":
         parser.error("argument --momentum: it is for --optimizer sgd")
     return args

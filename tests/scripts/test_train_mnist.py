@@ -165,6 +165,23 @@ def test_a_network_that_convolves_learns(options, script, small):
     assert run.test_accuracy > 0.8
 
 
+@pytest.mark.parametrize(
+    ("options", "folder"), [([], None), (["--data-dir", "clothes"], Path("clothes"))]
+)
+def test_fashion_mnist_is_loaded_where_it_is_asked_for(options, folder, script, monkeypatch):
+    roots = []
+
+    def fashion_mnist(root):
+        roots.append(root)
+        return Splits(*(noisy_digits(n, seed) for seed, n in enumerate((40, 20, 20), 1)))
+
+    monkeypatch.setattr(ag.data, "fashion_mnist", fashion_mnist)
+    monkeypatch.delattr(ag.data, "mnist")
+    run = script.main(["--dataset", "fashion-mnist", "--epochs", "1", *options])
+    assert roots == [folder]
+    assert len(run.epochs) == 1
+
+
 def test_a_recorded_run_is_the_same_run(script, small):
     options = ["--model", "cnn", "--epochs", "2", "--batch-size", "20", "--dtype", "float64"]
     eager, recorded = (script.main([*options, each]) for each in ("--no-compile", "--compile"))
