@@ -331,6 +331,10 @@ class _Step(Writer):
                 is_changed = id(lifted) in changed_tensors
                 held = _Held(lifted, [used, written] if is_changed else [used])
                 held.add_to(conditions, lifted, needs_same)
+                velocity = getattr(lifted.tensor, "_velocity", None)
+                if id(velocity) in tape.lifted:  # else the step would go on with the old one
+                    tensor = source.text(conditions.bind).removesuffix("._data")
+                    conditions.add(f"{tensor}._velocity is {conditions.bind(velocity)}")
                 if source.owner is None and changes.data:
                     memory = f"{conditions.bind(lifted.backend.memory)}(leaves[{source.key}]._data)"
                     others = conditions.bind(used if is_changed else written)
@@ -351,11 +355,13 @@ class _Step(Writer):
         self.fits = conditions.function()
         # A gradient that the step has made and used up itself isn't kept
         changed = {source for source, _ in results.data}
+        returned = set(map(program.stand_in, results.outputs))
         grads = []
         for (lifted, _), (source, grad) in zip(changes.grads, results.grads, strict=True):
             is_read = Source("grad", source.owner, source.key) in program.sources
             used_up = lifted.grad is not None and not is_read and lifted.source in changed
-            grads.append((source, None if used_up else grad))
+            is_returned = grad is not None and program.stand_in(grad) in returned
+            grads.append((source, None if used_up and not is_returned else grad))
         results = results._replace(grads=grads)
         routine = Routine(Program(tape.calls, results.values(), program.wishes), results)
         self.source, self.run = routine.source, routine.run
@@ -683,7 +689,10 @@ class Compiled(Generic[P, R]):
         program = Program(tape.calls, results.values(), wishes)
         tape.refuse_overlaps(program, changes)
 
-        before, tries = self._latest.get(key, (None, 0))
+        # Runs in which numbers decided otherwise are runs of other programs
+        numbers = frozenset((source, source.read(leaves)) for source in tape.pinned)
+        kind = key, numbers, tuple(answer for *_, answer in tape.decisions)
+        before, tries = self._latest.get(kind, (None, 0))
         reason = None
         if shapes:
             reason = f"it keeps a Tensor of shape {shapes[0]} that it makes, outside of itself"
@@ -693,16 +702,16 @@ class Compiled(Generic[P, R]):
             reason = "the calls that it makes, or numbers in them, differ from run to run"
         if before is None or reason is not None or self._watcher.size != size:
             if tries + 1 >= _TRIES and reason is not None:
-                self._latest.pop(key, None)
+                self._latest.pop(kind, None)
                 raise RuntimeError(
                     f"{self._name} can't be recorded, since {reason}. A recorded step may change "
                     "Tensors, parameters and optimizers; everything else belongs outside of it"
                 )
-            self._latest[key] = program, tries + 1
+            self._latest[kind] = program, tries + 1
         else:
             step = _Step(tape, changes, program, results, form, guards, leaves)
             self._steps.setdefault(key, []).insert(0, step)
-            self._latest.pop(key, None)
+            self._latest.pop(kind, None)
         given = [x.copy() if isinstance(x, _Result) else x.value for x in outputs]
         changes.apply()
         tape.forget()

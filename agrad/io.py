@@ -65,6 +65,10 @@ def save(
     library = _safetensors()
     if isinstance(obj, Module):
         obj = obj.state_dict()
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"save takes what to save, and then a path; got a path of {type(path).__name__}"
+        )
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"there is no folder {os.fspath(Path(path).parent)!r} to save in")
     arrays: dict[str, Any] = {}

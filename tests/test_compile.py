@@ -1557,3 +1557,55 @@ def test_what_the_garbage_collector_calls_is_no_part_of_a_step():
 def test_compile_needs_a_function():
     with pytest.raises(TypeError, match="compile needs a function, got int"):
         ag.compile(3)
+
+
+def test_a_gradient_that_is_returned_is_also_kept():
+    w = ag.Parameter([1.0, 2.0])
+    optimizer = ag.optim.SGD([w], lr=0.1)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        (w * w * x).sum().backward()
+        optimizer.step()
+        return w.grad
+
+    for _ in range(5):
+        expected = 2 * w.detach() * 3.0
+        returned = step(ag.Tensor(3.0))
+        assert w.grad is not None
+        assert w.grad.tolist() == returned.tolist() == expected.tolist()
+
+
+def test_a_number_that_decides_may_alternate():
+    @ag.compile
+    def times(x, n):
+        for _ in range(n):
+            x = x * 2
+        return x
+
+    for i in range(12):
+        n = i % 3 + 1
+        assert times(ag.ones(2), n).tolist() == [2.0**n] * 2
+
+
+@pytest.mark.parametrize("other", [None, [3.0]])
+def test_a_velocity_that_is_replaced_is_the_one_that_goes_on(other):
+    def weights(compiled):
+        w = ag.Parameter(np.ones(1))
+        optimizer = ag.optim.MomentumSGD([w], lr=0.1, momentum=0.9)
+
+        def step(x):
+            loss = (w * x).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        run = ag.compile(step) if compiled else step
+        for i in range(8):
+            if i == 5:
+                w.velocity = None if other is None else ag.Tensor(other)
+            run(ag.ones(1, dtype=ag.float64))
+        return w.item()
+
+    assert weights(compiled=True) == pytest.approx(weights(compiled=False), rel=1e-12)

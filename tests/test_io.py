@@ -203,3 +203,8 @@ def test_without_safetensors_the_error_says_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install safetensors" in done.stdout
+
+
+def test_arguments_the_wrong_way_round_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="then a path; got a path of Linear"):
+        ag.save(str(tmp_path / "x.safetensors"), ag.nn.Linear(2, 3))

@@ -5,13 +5,12 @@ import math
 from agrad.dtypes import get_default_dtype
 from agrad.nn import init
 from agrad.nn.functional import affine_transform
-from agrad.nn.functional.attention import additive, attend
+from agrad.nn.functional.attention import additive, as_mask, attend
 from agrad.nn.functional.dropouts import check_p
 from agrad.nn.linear import Linear
 from agrad.nn.module import Module
 from agrad.ops import (
     add,
-    asarray,
     astype,
     broadcast_to,
     concat,
@@ -265,7 +264,7 @@ class MultiheadAttention(Module):
         n, heads, length, _ = q.shape
         mask = None
         if attn_mask is not None:
-            mask = _added(attn_mask, q)
+            mask = _added("attn_mask", attn_mask, q)
             if tuple(mask.shape) not in ((length, keys), (n * heads, length, keys)):
                 raise ValueError(
                     f"MultiheadAttention: attn_mask must be of shape ({length}, {keys}) or "
@@ -275,7 +274,7 @@ class MultiheadAttention(Module):
                 mask = reshape(mask, (n, heads, length, keys))
         if padding is None:
             return mask
-        added = _added(padding, q)
+        added = _added("key_padding_mask", padding, q)
         if tuple(added.shape) != (n, keys):
             raise ValueError(
                 f"MultiheadAttention: key_padding_mask must be of shape ({n}, {keys}), got "
@@ -325,9 +324,9 @@ def uniform_linear(
     return made
 
 
-def _added(mask: Tensor, like: Tensor) -> Tensor:
+def _added(name: str, mask: Tensor, like: Tensor) -> Tensor:
     """Return a mask as numbers to add; bools are True where one may not look."""
-    mask = asarray(mask)
+    mask = as_mask("MultiheadAttention", name, mask)
     if mask.dtype.name == "bool":
         return additive(logical_not(mask), like)
     return astype(mask, like.dtype, copy=False)

@@ -54,6 +54,16 @@ class Module:
     _buffers: dict[str, bool] | None = None  # their names, and whether `state_dict` has them
     _hooks: Hooks | None = None  # most modules have none, and pay nothing for them
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        fits = value is None or isinstance(value, Parameter)
+        if not fits and isinstance(vars(self).get(name), Parameter):
+            raise TypeError(  # for it would no longer be trained, without a word
+                f"{name!r} of this {type(self).__name__} is a Parameter, and can't become a "
+                f"{type(value).__name__}: wrap it in agrad.Parameter, or write the values into "
+                f"the one that is there, `with agrad.no_grad(): module.{name}[...] = values`"
+            )
+        object.__setattr__(self, name, value)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the module's output; to be defined by each kind of module.
 
@@ -886,6 +896,8 @@ def _walk(
 
 def _at(item: Any, target: str) -> Any:
     """Return what a dotted name leads to, from an attribute's value on; None if to nothing."""
+    if not isinstance(target, str):
+        raise TypeError(f"what is in a module has a text as its name, such as '0'; got {target!r}")
     if not target:
         return item
     items = item._items() if isinstance(item, Module) else _contents(item)

@@ -21,7 +21,8 @@ __all__ = [
 
 
 def _list(parameters: Iterable[Tensor] | Tensor, function: str) -> list[Tensor]:
-    each = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    is_one = isinstance(parameters, Tensor) or not isinstance(parameters, Iterable)
+    each: list[Any] = [parameters] if is_one else list(parameters)
     for p in each:
         if not isinstance(p, Tensor):
             raise TypeError(

@@ -289,7 +289,7 @@ class Optimizer(Writer):
         TypeError
             If it is no such mapping.
         ValueError
-            If its groups are others. Nothing has been changed.
+            If its groups are others, or of another kind of optimizer. Nothing has been changed.
         """
         name = type(self).__name__
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
@@ -303,6 +303,14 @@ class Optimizer(Writer):
             raise ValueError(
                 f"{name}.load_state_dict: the entry has groups of {sizes} parameters, the "
                 f"optimizer of {own}"
+            )
+        # Switches that are off by default may be younger than what was saved
+        needed = [key for key, value in self.defaults.items() if value is not False]
+        missing = sorted({key for each in saved for key in needed if key not in each})
+        if missing:
+            raise ValueError(
+                f"{name}.load_state_dict: the entry is of another kind of optimizer, it has no "
+                f"{', '.join(missing)}"
             )
         numbers = [number for each in saved for number in each["params"]]
         by_number = dict(zip(numbers, self.params, strict=True))

@@ -262,3 +262,16 @@ def test_settings_that_dont_fit_are_named():
         ag.nn.MultiheadAttention(8, 3)
     with pytest.raises(ValueError, match="MultiheadAttention: dropout must be a probability"):
         ag.nn.MultiheadAttention(8, 2, dropout=1.5)
+
+
+def test_masks_of_integers_are_refused_for_they_may_mean_either():
+    x = ag.Tensor(np.ones((2, 4, 6)))
+    attention = ag.nn.MultiheadAttention(6, 2, batch_first=True, dtype="float64")
+    ones = ag.ones((4, 4), dtype=ag.int64)
+    message = "must be of bools, or of real numbers that are added .* got int64"
+    with pytest.raises(TypeError, match=f"scaled_dot_product_attention: attn_mask {message}"):
+        F.scaled_dot_product_attention(x, x, x, ones)
+    with pytest.raises(TypeError, match=f"MultiheadAttention: attn_mask {message}"):
+        attention(x, x, x, attn_mask=ones)
+    with pytest.raises(TypeError, match=f"MultiheadAttention: key_padding_mask {message}"):
+        attention(x, x, x, key_padding_mask=ones[:2])

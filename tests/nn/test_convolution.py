@@ -342,6 +342,7 @@ def test_layers_take_pytorchs_weights_and_give_its_values(name):
 
 
 @needs_torch
+@pytest.mark.filterwarnings("ignore:Using")
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
 @pytest.mark.parametrize("padding", [(2, 1), "same"])
 @pytest.mark.parametrize("device", DEVICES)

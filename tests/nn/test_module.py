@@ -1000,3 +1000,23 @@ def test_a_part_of_a_state_is_loaded_if_told_so():
 
 def test_parameter_is_there_under_pytorchs_name():
     assert nn.Parameter is ag.Parameter
+
+
+@pytest.mark.parametrize("value", [ag.ones((3, 2)), np.ones((3, 2)), 5])
+def test_a_parameter_isnt_lost_by_assigning_something_else(value):
+    layer = ag.nn.Linear(2, 3)
+    weight = layer.weight
+    with pytest.raises(TypeError, match=r"'weight' of this Linear is a Parameter.*agrad.Parameter"):
+        layer.weight = value
+    assert layer.weight is weight
+    layer.weight = other = ag.Parameter(ag.ones((3, 2)))
+    assert layer.weight is other
+    layer.weight = None
+    assert [name for name, _ in layer.named_parameters()] == ["bias"]
+
+
+@pytest.mark.parametrize("name", [0, 1, None])
+def test_a_part_that_isnt_named_by_a_text_is_refused(name):
+    net = ag.nn.Sequential(ag.nn.Linear(2, 3), ag.nn.ReLU())
+    with pytest.raises(TypeError, match=f"a text as its name, such as '0'; got {name}"):
+        net.get_submodule(name)

@@ -411,3 +411,12 @@ def test_unpooling_is_the_same_on_every_device(device):
     assert out.tolist() == (np.arange(24.0) * (np.arange(24) % 2)).reshape(2, 3, 4).tolist()
     out.sum().backward()
     assert x.grad.tolist() == [[[0, 1, 0, 1]] * 3] * 2
+
+
+@pytest.mark.parametrize("p", [1.5, 2.0, 3.0])
+def test_the_norm_of_a_window_of_zeros_has_no_slope(p):
+    x = ag.Tensor([[[0.0, 0.0, 1.0, 1.0]]], requires_grad=True)
+    out = F.lp_pool1d(x, p, 2)
+    assert out.tolist()[0][0] == pytest.approx([0, 2 ** (1 / p)])
+    out.sum().backward()
+    assert x.grad.tolist()[0][0] == pytest.approx([0, 0, *[2 ** (1 / p - 1)] * 2])

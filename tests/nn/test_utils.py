@@ -215,3 +215,8 @@ def test_what_does_not_fit_is_refused():
         parameters_to_vector([])
     with pytest.raises(TypeError, match="takes Parameters, got str"):
         clip_grad_norm_(layer.state_dict(), 1.0)
+
+
+def test_a_network_in_place_of_its_parameters_is_named():
+    with pytest.raises(TypeError, match=r"clip_grad_norm_ takes Parameters, got Linear; give it"):
+        ag.nn.utils.clip_grad_norm_(ag.nn.Linear(2, 3), 1)

@@ -105,3 +105,17 @@ def test_writes_of_two_optimizers_may_be_told_in_either_order(first):
         optimizer._look_up()
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
+
+
+def test_the_state_of_another_kind_of_optimizer_is_refused():
+    w = ag.Parameter([1.0])
+    adam, sgd = ag.optim.Adam([w]), ag.optim.SGD([w], lr=0.1, momentum=0.9)
+    before = dict(adam.param_groups[0])
+    with pytest.raises(ValueError, match=r"Adam.*another kind of optimizer, it has no betas, eps"):
+        adam.load_state_dict(sgd.state_dict())
+    assert adam.param_groups[0] == before
+    with pytest.raises(ValueError, match=r"SGD.*it has no dampening, momentum"):
+        sgd.load_state_dict(adam.state_dict())
+    older = adam.state_dict()
+    del older["param_groups"][0]["decoupled_weight_decay"]
+    adam.load_state_dict(older)

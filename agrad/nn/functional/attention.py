@@ -73,6 +73,8 @@ def scaled_dot_product_attention(
 
     Raises
     ------
+    TypeError
+        If `attn_mask` is of integers.
     ValueError
         If the shapes don't fit, or both `attn_mask` and `is_causal` are given.
 
@@ -96,7 +98,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         k, v = _repeat_heads(q, k), _repeat_heads(q, v)
     who = "scaled_dot_product_attention"
-    mask = None if attn_mask is None else asarray(attn_mask)
+    mask = None if attn_mask is None else as_mask(who, "attn_mask", attn_mask)
     return attend(who, q, k, v, mask, is_causal, dropout_p, scale=scale, generator=generator)[0]
 
 
@@ -107,6 +109,18 @@ def _repeat_heads(q: Tensor, x: Tensor) -> Tensor:
             f"key and value; got shapes {tuple(q.shape)} and {tuple(x.shape)}"
         )
     return repeat(x, q.shape[-3] // x.shape[-3], axis=-3)
+
+
+def as_mask(who: str, name: str, mask: TensorLike) -> Tensor:
+    """Return a mask as a Tensor, of bools or of numbers to add; 0 and 1 may be meant as either."""
+    tensor = asarray(mask)
+    kind = tensor.dtype
+    if kind.name != "bool" and (kind.is_complex or not kind.is_floating):
+        raise TypeError(
+            f"{who}: {name} must be of bools, or of real numbers that are added to the scores; got "
+            f"{kind}. If 1 is meant for True, give it mask.to(agrad.bool)"
+        )
+    return tensor
 
 
 def additive(may: Tensor, like: Tensor) -> Tensor:

@@ -25,11 +25,13 @@ from agrad.ops import (
     argmax,
     asarray,
     broadcast_to,
+    equal,
     mean,
     reshape,
     stack,
     take,
     take_along_axis,
+    where,
     zeros,
 )
 from agrad.tensor import Tensor
@@ -372,7 +374,12 @@ def _lp_pool_nd(
         return unbatched(sign * record(_MAX_POOL, (sign * abs(x),), windows=windows), had_batch)
     means = _avg_pool_nd(n, x**norm_type, kernel_size, stride, 0, ceil_mode, True, None)
     elements = math.prod(to_ints(function, "kernel_size", kernel_size, n))
-    return unbatched((means * elements) ** (1 / norm_type), had_batch)
+    sums = means * elements
+    if norm_type > 1:  # the slope of the root at 0 is infinite, and that of the norm taken as 0
+        is_zero = equal(sums, 0)
+        roots = where(is_zero, 1.0, sums) ** (1 / norm_type)
+        return unbatched(where(is_zero, 0.0, roots), had_batch)
+    return unbatched(sums ** (1 / norm_type), had_batch)
 
 
 def _max_unpool_nd(
