@@ -331,10 +331,6 @@ class _Step(Writer):
                 is_changed = id(lifted) in changed_tensors
                 held = _Held(lifted, [used, written] if is_changed else [used])
                 held.add_to(conditions, lifted, needs_same)
-                velocity = getattr(lifted.tensor, "_velocity", None)
-                if id(velocity) in tape.lifted:  # else the step would go on with the old one
-                    tensor = source.text(conditions.bind).removesuffix("._data")
-                    conditions.add(f"{tensor}._velocity is {conditions.bind(velocity)}")
                 if source.owner is None and changes.data:
                     memory = f"{conditions.bind(lifted.backend.memory)}(leaves[{source.key}]._data)"
                     others = conditions.bind(used if is_changed else written)
@@ -475,6 +471,9 @@ class _Held:
         else:
             tensor, held = conditions.bind(source.owner), conditions.bind(self)
             conditions.add(f"({tensor}._data is {held}.data or {held}.follows({tensor}))")
+        velocity = getattr(lifted.tensor, "_velocity", None)
+        if velocity is not None:  # of another one the step would know nothing
+            conditions.add(f"{tensor}._velocity is {conditions.bind(velocity)}")
         node = f"{tensor}._node"
         if lifted.node is None:
             conditions.add(f"{node} is None")
@@ -708,6 +707,8 @@ class Compiled(Generic[P, R]):
                     "Tensors, parameters and optimizers; everything else belongs outside of it"
                 )
             self._latest[kind] = program, tries + 1
+            if len(self._latest) > _MANY:  # of a number that is always another one
+                del self._latest[next(iter(self._latest))]
         else:
             step = _Step(tape, changes, program, results, form, guards, leaves)
             self._steps.setdefault(key, []).insert(0, step)

@@ -1609,3 +1609,14 @@ def test_a_velocity_that_is_replaced_is_the_one_that_goes_on(other):
         return w.item()
 
     assert weights(compiled=True) == pytest.approx(weights(compiled=False), rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:times has been recorded")
+def test_of_a_number_that_is_always_another_one_little_is_kept():
+    @ag.compile
+    def times(x, n):
+        return x * int(n)
+
+    for n in range(60):
+        assert times(ag.ones(1), n).tolist() == [n]
+    assert len(times._latest) <= 16

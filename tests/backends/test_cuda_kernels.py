@@ -424,7 +424,7 @@ def adams_weights(shapes, settings, dtype, device=None):
     return [p.detach().cpu().numpy() for p in params], steps
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", TOLERANCE)  # float16 is left to the formula
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_adams_step_is_the_formulas(settings, dtype, place):
     shapes = [(10, 7), (10,), (), (0, 2)]

@@ -264,11 +264,12 @@ def test_settings_that_dont_fit_are_named():
         ag.nn.MultiheadAttention(8, 2, dropout=1.5)
 
 
-def test_masks_of_integers_are_refused_for_they_may_mean_either():
+@pytest.mark.parametrize("dtype", ["int64", "complex128"])
+def test_masks_that_are_neither_bools_nor_real_numbers_are_refused(dtype):
     x = ag.Tensor(np.ones((2, 4, 6)))
     attention = ag.nn.MultiheadAttention(6, 2, batch_first=True, dtype="float64")
-    ones = ag.ones((4, 4), dtype=ag.int64)
-    message = "must be of bools, or of real numbers that are added .* got int64"
+    ones = ag.ones((4, 4), dtype=dtype)
+    message = "must be of bools, or of real numbers that are added .* got " + dtype
     with pytest.raises(TypeError, match=f"scaled_dot_product_attention: attn_mask {message}"):
         F.scaled_dot_product_attention(x, x, x, ones)
     with pytest.raises(TypeError, match=f"MultiheadAttention: attn_mask {message}"):
