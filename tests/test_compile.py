@@ -1589,6 +1589,15 @@ def test_a_number_that_decides_may_alternate():
         assert times(ag.ones(2), n).tolist() == [2.0**n] * 2
 
 
+def test_a_question_about_a_number_may_be_answered_in_turns():
+    @ag.compile
+    def scaled(x, k):
+        return x * 10 if k > 0.5 else x
+
+    for i in range(12):
+        assert scaled(ag.ones(2), float(i % 2)).tolist() == [10.0 if i % 2 else 1.0] * 2
+
+
 @pytest.mark.parametrize("other", [None, [3.0]])
 def test_a_velocity_that_is_replaced_is_the_one_that_goes_on(other):
     def weights(compiled):

@@ -115,7 +115,7 @@ def as_mask(who: str, name: str, mask: TensorLike) -> Tensor:
     """Return a mask as a Tensor, of bools or of numbers to add; 0 and 1 may be meant as either."""
     tensor = asarray(mask)
     kind = tensor.dtype
-    if kind.name != "bool" and (kind.is_complex or not kind.is_floating):
+    if kind.name != "bool" and not kind.is_floating:
         raise TypeError(
             f"{who}: {name} must be of bools, or of real numbers that are added to the scores; got "
             f"{kind}. If 1 is meant for True, give it mask.to(agrad.bool)"
