@@ -13,7 +13,7 @@ from functools import partial
 from types import MethodType
 from typing import Any
 
-from agrad.backends import Array, Backend, StepPlanner, Writing
+from agrad.backends import Array, Backend, StepPlanner, Writing, is_array
 from agrad.backends.recorder import Call, Symbol, TracedNumber, replace_traced, traced_in
 from agrad.program import Program, Results, Source, Value, grad_array
 
@@ -260,7 +260,8 @@ class Routine:
             return "..."
         if isinstance(value, (bool, int, float, complex, str, slice, type(None))):
             return repr(value)
-        return self.bind(getattr(value, "name", type(value).__name__), value)
+        kind = "constant" if is_array(value) else type(value).__name__
+        return self.bind(getattr(value, "name", kind), value)
 
     def arguments(self, args: Iterable[Any], kwargs: dict[str, Any]) -> str:
         """Return the arguments of a call as Python source."""

@@ -28,6 +28,11 @@ SHORT = 100
 FEW_ROWS = 128
 
 
+# Zeros to compare more than a few numbers with: `maximum` and `minimum` take a third of the time
+# with an array of them that they take with the number 0
+ZEROS = {char: np.zeros(8192, char) for char in "fd"}
+_FEW = 1500
+
 _UNSIGNED = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 
 
@@ -164,6 +169,16 @@ class NumPyBackend(Backend):
             y[start : start + rows] += x[start : start + rows] * alpha
         return y
 
+    def maximum(self, x1: Array, x2: Any, out: Array | None = None) -> Array:
+        if type(x2) is int and x1.size > _FEW:
+            return _extremum(np.maximum, x1, x2, out)
+        return np.maximum(x1, x2, out=out)
+
+    def minimum(self, x1: Array, x2: Any, out: Array | None = None) -> Array:
+        if type(x2) is int and x1.size > _FEW:
+            return _extremum(np.minimum, x1, x2, out)
+        return np.minimum(x1, x2, out=out)
+
     def expm1(self, x: Array) -> Array:
         if x.dtype.kind != "c":
             return np.expm1(x)
@@ -221,6 +236,22 @@ class NumPyBackend(Backend):
         x = x - np.maximum.reduce(x)
         x -= np.log(np.add.reduce(np.exp(x)))
         return x.swapaxes(0, axis)
+
+
+def _extremum(ufunc: np.ufunc, x1: Any, x2: int, out: Array | None) -> Array:
+    """Return ``ufunc(x1, x2, out)``, where x2 is often 0 and x1 has many elements."""
+    zeros = ZEROS.get(x1.dtype.char)
+    result: Array = np.empty_like(x1) if out is None else out
+    if x2 or zeros is None or not x1.flags.forc or result.strides != x1.strides:
+        return ufunc(x1, x2, out=out)
+    x, y = x1.ravel("K"), result.ravel("K")  # as they lie in memory: no copies
+    rows, n = -1, zeros.size
+    rest = x.size % n
+    if rest:
+        ufunc(x[-rest:], zeros[:rest], out=y[-rest:])
+    if rest < x.size:
+        ufunc(x[: x.size - rest].reshape(rows, n), zeros, out=y[: x.size - rest].reshape(rows, n))
+    return result
 
 
 def _axis_first(x: Array, axis: int) -> Array:

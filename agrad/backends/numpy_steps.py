@@ -22,6 +22,7 @@ from agrad.backends.numpy import (
     LARGE,
     ROW_MAJOR,
     SHORT,
+    ZEROS,
     NumPyBackend,
     ones,
 )
@@ -50,6 +51,7 @@ _REDUCTIONS: dict[Any, np.ufunc] = {
     np.max: np.maximum,
     np.min: np.minimum,
 }
+_EXTREMA: dict[Any, np.ufunc] = {CPU.maximum: np.maximum, CPU.minimum: np.minimum}
 _SCALAR_OPERATORS: dict[Any, Any] = {
     np.add: operator.add,
     np.subtract: operator.sub,
@@ -68,6 +70,8 @@ class NumPySteps(StepPlanner):
                 return None  # as an operator NumPy has several ways, by the exponent
             function, args = np.square, args[:1]
         function = _OPERATORS.get(function, function)
+        if function in _EXTREMA:
+            return Writing(*_extremum(function, *args), {}, in_place=True)
         if function is np.ascontiguousarray:
             return Writing(np.positive, args, {}, in_place=False)
         if function in _REDUCTIONS:
@@ -112,6 +116,20 @@ class NumPySteps(StepPlanner):
     def layout(self, array: Array) -> tuple[int, ...]:
         strides: tuple[int, ...] = array.strides
         return strides
+
+
+def _extremum(function: Any, x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Return `maximum` or `minimum` with arguments: for a 0 an array of them, if it isn't large."""
+    if type(x2) is int and x2 == 0 and x1.dtype.char in ZEROS:
+        zeros = ZEROS[x1.dtype.char]
+        try:
+            return _EXTREMA[function], (
+                x1,
+                np.ndarray(x1.shape, x1.dtype, zeros, strides=x1.strides),
+            )
+        except ValueError:  # there are more
+            pass
+    return function, (x1, x2)
 
 
 # Products that are added as they are made ---------------------------------------------------------

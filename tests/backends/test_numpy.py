@@ -132,3 +132,34 @@ def test_numbers_from_0_on_are_below_one_and_others_are_not(dtype):
         assert not CPU.are_below(np.asarray([1, -1], dtype), 5)
         assert not CPU.are_below(np.asarray(-1, dtype), 5)
         assert not CPU.are_below(np.asarray([[0, -128], [1, 2]], dtype), 127)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+@pytest.mark.parametrize("columns", [4, 320, 1640, 8192])  # around what is compared at once
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_an_array_beside_0_is_as_numpy_has_it(name, columns, dtype, layout):
+    x = np.random.default_rng(0).normal(scale=9, size=(5, columns)).astype(dtype)
+    if dtype != "int32":
+        x[0, :4] = np.nan, np.inf, -np.inf, -0.0
+    x = LAYOUTS[layout](x)
+    function, of_numpy = getattr(CPU, name), getattr(np, name)
+    for number in (0, 1):
+        result, expected = function(x, number), of_numpy(x, number)
+        assert result.dtype == expected.dtype
+        assert result.strides == expected.strides
+        np.testing.assert_array_equal(result, expected)
+        like_x = LAYOUTS[layout](np.empty((5, columns), dtype))
+        for out in (like_x, np.empty_like(x), np.empty(x.shape, dtype)):
+            assert function(x, number, out=out) is out
+            np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("columns", [4, 320, 1640, 8192])
+def test_a_recorded_relu_is_the_eager_one(columns, layout):
+    x = LAYOUTS[layout](np.random.default_rng(0).normal(size=(5, columns)))
+    x = ag.Tensor(x)
+    step = ag.compile(lambda x: ag.nn.functional.relu(x) + ag.minimum(x, 0))
+    for _ in range(4):
+        np.testing.assert_array_equal(step(x).numpy(), x.numpy())
