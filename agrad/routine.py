@@ -14,7 +14,7 @@ from types import MethodType
 from typing import Any
 
 from agrad.backends import Array, Backend, StepPlanner, Writing, is_array
-from agrad.backends.recorder import Call, Symbol, TracedNumber, replace_traced, traced_in
+from agrad.backends.recorder import UPDATES, Call, Symbol, TracedNumber, replace_traced, traced_in
 from agrad.program import Program, Results, Source, Value, grad_array
 
 __all__ = ["Routine"]
@@ -126,7 +126,7 @@ class Routine:
 
     def _operands(self, call: Call) -> list[Value]:
         """Return the arguments whose memory a call's result may have."""
-        if call.name.startswith("axpy"):
+        if _adds(call):
             operands = [call.args[-1]]
         elif call.name == "setitem":
             operands = [call.args[0]]
@@ -196,7 +196,7 @@ class Routine:
 
         So it can be added in place, as optimizers do it.
         """
-        if not call.name.startswith("axpy"):
+        if not _adds(call):
             return False
         y = self.program.stand_in(call.args[-1])
         return y is self.old(call.out) and self._overwrites(call, y)
@@ -230,7 +230,7 @@ class Routine:
             return True
         if self.last[old] >= self.positions[call]:
             return False
-        if call.name.startswith(("axpy", "setitem")):
+        if _adds(call) or call.name == "setitem":
             return any(self._can_be_in(x, old) for x in operands)
         return self._writing(call) is not None
 
@@ -252,8 +252,11 @@ class Routine:
         if isinstance(value, (Symbol, TracedNumber)):
             value = self.program.stand_in(value)
             return self.texts.get(value) or self.program.names[value]
-        if isinstance(value, tuple) and not hasattr(value, "_fields"):
-            return f"({', '.join(map(self.text, value))}{',' * (len(value) == 1)})"
+        if isinstance(value, tuple):
+            parts = ", ".join(map(self.text, value))
+            if hasattr(value, "_fields"):
+                return f"{self.bind(type(value).__name__, type(value))}({parts})"
+            return f"({parts}{',' * (len(value) == 1)})"
         if isinstance(value, list):
             return f"[{', '.join(map(self.text, value))}]"
         if value is ...:
@@ -290,7 +293,9 @@ class Routine:
 
     def call(self, call: Call) -> None:
         """Make one call, in the way that needs the least memory."""
-        if not (self._overwrite(call) or self._view(call) or self._write(call)):
+        if not (
+            self._update(call) or self._overwrite(call) or self._view(call) or self._write(call)
+        ):
             self._plain(call)
         done = []
         for value in self._dying.get(self.positions[call], ()):
@@ -327,9 +332,28 @@ class Routine:
             function, args, kwargs = planner.shortcut(function, args, kwargs)
         self._line(call.name, function, args, kwargs, target)
 
+    def _update(self, call: Call) -> bool:
+        """Let a call that changes many arrays change them where they are."""
+        if call.name == "pick" and self.program.stand_in(call.out) in self.texts:
+            return True  # such a call has made it already
+        if call.name not in UPDATES:
+            return False
+        real, lists = _real(call.out), call.args[-UPDATES[call.name] :]
+        targets = [self.program.stand_in(x) for each in lists for x in each]
+        picks = {c.args[1]: c.out for c in self.calls if c.name == "pick" and c.args[0] is call.out}
+        inputs = [self.bases.get(x, x) for x in self.program.inputs(call)]
+        for i, old in enumerate(targets):
+            is_its = i in picks and self.old(picks[i]) is old and inputs.count(old) == 1
+            if not is_its or self.last[old] > self.positions[call]:
+                return False
+        self._line(call.name, getattr(real, call.name), call.args, {})
+        for i, new in picks.items():
+            self.texts[new] = self.text(targets[i])
+        return True
+
     def _overwrite(self, call: Call) -> bool:
         """Let a call that changes an array change it where it is."""
-        if _planner(call.out) is None or not call.name.startswith(("axpy", "setitem")):
+        if _planner(call.out) is None or not (_adds(call) or call.name == "setitem"):
             return False
         operands = self._operands(call)
         if not operands:
@@ -457,6 +481,11 @@ class Routine:
             f"{new} = {self.bind('asarray', _real(value).asarray)}({name}, copy=True)"
         )
         return new
+
+
+def _adds(call: Call) -> bool:
+    """Return whether a call adds something to its last argument."""
+    return call.name.startswith("axpy") and call.name not in UPDATES
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -47,6 +47,7 @@ class CuPyBackend(Backend):
 
     array_type = cupy.ndarray
     reads_values = False
+    updates_together = True
 
     def __init__(self, index: int) -> None:
         super().__init__(array_api_compat.cupy, cupy.cuda.Device(index), f"cuda:{index}")
@@ -127,10 +128,18 @@ class CuPyBackend(Backend):
                 super().momentum_all(momentum, lr, *zip(*left, strict=True))
         return list(vs), list(ps)
 
-    def adam_all(self, numbers: AdamNumbers, quadruples: Sequence[tuple[Array, ...]]) -> list[bool]:
+    def adam_all(
+        self,
+        numbers: AdamNumbers,
+        gs: Sequence[Array],
+        ms: Sequence[Array],
+        vs: Sequence[Array],
+        ps: Sequence[Array],
+    ) -> tuple[list[Array], list[Array], list[Array]]:
         with self.device:
-            left = set(map(id, cuda_kernels.adam_all(numbers, list(quadruples))))
-        return [id(each) not in left for each in quadruples]
+            for each in cuda_kernels.adam_all(numbers, list(zip(gs, ms, vs, ps, strict=True))):
+                _adam(numbers, *each)
+        return list(ms), list(vs), list(ps)
 
     def softmax(self, x: Array, axis: int = -1) -> Array:
         kernel = cuda_kernels.has_rows(x, axis)
@@ -160,6 +169,15 @@ class CuPyBackend(Backend):
             with target.device:
                 return array.copy()  # cupy.asarray refuses views that have gaps
         return super().to_device(array, target)
+
+
+def _adam(numbers: AdamNumbers, g: Array, m: Array, v: Array, p: Array) -> None:
+    """Take Adam's step for arrays that the kernel can't take."""
+    g = numbers.sign * g + numbers.coupled * p
+    m[...] = numbers.beta1 * m + (1 - numbers.beta1) * g
+    v[...] = numbers.beta2 * v + (1 - numbers.beta2) * g * g
+    d = m / (numbers.root * cupy.sqrt(v) + numbers.eps) + numbers.decoupled * p
+    p -= numbers.lr * d
 
 
 # Faster versions of functions that are written over the standard elsewhere ------------------------

@@ -133,6 +133,9 @@ class Backend:
     #: Whether `whole` gives the same object each time
     one_whole = False
 
+    #: Whether `axpy_all` and its kin take less time than to change one array after the other
+    updates_together = False
+
     #: How recorded steps can have their memory planned; None if they can't
     planner: StepPlanner | None = None
 
@@ -354,9 +357,9 @@ class Backend:
         new = self.axpy_all(1, gs, scaled)
         return new, self.axpy_all(-lr, new, ps)
 
-    #: ``adam_all(numbers, [(g, m, v, p), ...])``, if all can be changed at once: it does, in place,
-    #: and returns for each whether it could
-    adam_all: Callable[..., list[bool]] | None = None
+    #: ``adam_all(numbers, gs, ms, vs, ps)``, if there is a faster way than to change one parameter
+    #: after the other: it returns the new m, v and p, like `momentum_all`
+    adam_all: Callable[..., tuple[list[Array], list[Array], list[Array]]] | None = None
 
     def outer(self, x1: Array, x2: Array) -> Array:
         """Return the outer product of two vectors."""

@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 from agrad.backends.generic import Array, Backend, has_masks
 
 __all__ = [
+    "ELEMENTWISE",
+    "UPDATES",
     "Call",
     "Recorder",
     "Symbol",
@@ -590,7 +592,7 @@ _OF_VALUES = frozenset(
 
 
 # What takes numbers, and gives arrays whose shape doesn't depend on them
-_ELEMENTWISE = frozenset(
+ELEMENTWISE = frozenset(
     (
         *("add", "subtract", "multiply", "divide", "floor_divide", "remainder", "pow", "axpy"),
         *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "where", "clip"),
@@ -598,6 +600,24 @@ _ELEMENTWISE = frozenset(
         *("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift"),
     )
 )
+
+
+# What writes to arrays in lists at the end of its arguments, and into how many such lists
+UPDATES = {"axpy_all": 1, "momentum_all": 2, "adam_all": 3}
+
+
+def _on_copies(backend: Backend, name: str, *args: Any) -> tuple[Array, ...]:
+    """Return all the new arrays that an update gives, and let the old ones be."""
+    *others, targets = _split(name, args)
+    targets = [[backend.asarray(x, copy=True) for x in each] for each in targets]
+    new = getattr(backend, name)(*others, *targets)
+    return tuple(x for each in ([new] if UPDATES[name] == 1 else new) for x in each)
+
+
+def _split(name: str, args: Sequence[Any]) -> list[Any]:
+    """Return an update's arguments, with the lists that it writes to as one."""
+    count = UPDATES[name]
+    return [*args[:-count], list(args[-count:])]
 
 
 def _pinned(kinds: tuple[type, ...], value: Any) -> Any:
@@ -621,13 +641,17 @@ class Recorder(Backend):
         self.special = _Extension(self, "special")
         self.linalg = _Extension(self, "linalg")
         self.fft = _Extension(self, "fft")
+        if actual.adam_all is not None:
+            self.adam_all = partial(self._update_together, "adam_all")  # type: ignore[assignment]
         self.unfolded = actual.planner.unfolded if actual.planner else {}
         whole = {name: _kernel(name, kernel) for name, kernel in actual.kernels.items()}
         self.kernels = {**whole, **self.unfolded}  # type: ignore[misc]
 
     def run(self, name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Make a call and write it down."""
-        if name not in _ELEMENTWISE:  # an integer may be a length, and memory is planned for that
+        if (
+            name not in ELEMENTWISE | UPDATES.keys()
+        ):  # an integer may be a length to plan memory for
             kinds = (int, float) if name == "arange" else (int,)
             args, kwargs = replace_traced((args, kwargs), partial(_pinned, kinds))
         return self.tape.run(self, Call(name, self.actual.bind(function), args, kwargs))
@@ -780,7 +804,17 @@ class Recorder(Backend):
     def axpy(self, alpha: Any, x: Any, y: Any) -> Any:
         return self.axpy_all(alpha, [x], [y])[0]
 
+    def _update_together(self, name: str, *args: Any) -> list[list[Any]]:
+        """Write down an update of many arrays as one call, and return the lists of the new ones."""
+        *_, targets = _split(name, args)
+        self._check_unshared([x for each in targets for x in each], views=True)
+        on_copies = partial(_on_copies, self.actual, name)  # here arrays are never written to
+        new = iter(self.run(name, on_copies, args, {}))
+        return [[next(new) for _ in each] for each in targets]
+
     def axpy_all(self, alpha: Any, xs: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
+        if self.actual.updates_together:
+            return self._update_together("axpy_all", alpha, xs, ys)[0]
         self._check_unshared(ys, views=True)
         return [self._added(alpha, x, y) for x, y in zip(xs, ys, strict=True)]
 
@@ -791,6 +825,9 @@ class Recorder(Backend):
     def momentum_all(
         self, momentum: Any, lr: Any, gs: Sequence[Any], vs: Sequence[Any], ps: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
+        if self.actual.updates_together:
+            velocities, params = self._update_together("momentum_all", momentum, lr, gs, vs, ps)
+            return velocities, params
         self._check_unshared([*vs, *ps], views=True)
         new = [self._added(1, g, v * momentum) for g, v in zip(gs, vs, strict=True)]
         return new, [self._added(-lr, v, p) for v, p in zip(new, ps, strict=True)]

@@ -118,8 +118,9 @@ class Adam(FormulaOptimizer):
         gradients: list[Array],
     ) -> None:
         if backend.adam_all is not None and not group["amsgrad"]:
-            params, gradients = self._go_together(backend, group, params, gradients)
-        super()._update(backend, group, params, gradients)
+            self._go_together(backend, group, params, gradients)
+        else:
+            super()._update(backend, group, params, gradients)
 
     def _go_together(
         self,
@@ -127,24 +128,24 @@ class Adam(FormulaOptimizer):
         group: dict[str, Any],
         params: list[Parameter],
         gradients: list[Array],
-    ) -> tuple[list[Parameter], list[Array]]:
-        """Change all parameters at once that the backend can; return the others."""
-        by_step: dict[int, list[tuple[Parameter, Array, dict[str, Any]]]] = {}
+    ) -> None:
+        """Change all parameters at once that have taken as many steps."""
+        by_step: list[tuple[int, list[Any]]] = []
         for p, g in zip(params, gradients, strict=True):
             values = backend.call(self._remembered, p, group)
-            by_step.setdefault(values["step"] + 1, []).append((p, g, values))
-        left: tuple[list[Parameter], list[Array]] = [], []
-        for step, each in by_step.items():
-            arrays = [(g, s["exp_avg"], s["exp_avg_sq"], p._data) for p, g, s in each]
-            assert backend.adam_all is not None
-            done = backend.adam_all(self._numbers_of(step, group), arrays)
-            for (p, g, _), is_done in zip(each, done, strict=True):
-                if is_done:
-                    self.state[p]["step"] = step
-                else:
-                    left[0].append(p)
-                    left[1].append(g)
-        return left
+            step = values["step"] + 1
+            # Compared, and not looked up, so that recorded steps know what this depends on
+            alike = next((members for other, members in by_step if other == step), None)
+            if alike is None:
+                by_step.append((step, alike := []))
+            alike.append((p, g, values["exp_avg"], values["exp_avg_sq"], p._data))
+        assert backend.adam_all is not None
+        for step, members in by_step:
+            alike, *arrays = map(list, zip(*members, strict=True))
+            new = backend.adam_all(self._numbers_of(step, group), *arrays)
+            for p, m, v, data in zip(alike, *new, strict=True):
+                state, p._data = self.state[p], data
+                state["exp_avg"]._data, state["exp_avg_sq"]._data, state["step"] = m, v, step
 
     def _numbers_of(self, step: int, group: dict[str, Any]) -> AdamNumbers:
         beta1, beta2 = group["betas"]

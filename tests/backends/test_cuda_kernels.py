@@ -442,3 +442,74 @@ def test_a_step_of_adam_is_one_launch_for_all_that_are_alike(launches):
     launches.clear()
     adams_weights([(3, 2), (3,)], {"amsgrad": True}, "float32", "cuda:1")
     assert "adam_all" not in launches
+
+
+# Recorded steps ----------------------------------------------------------------------------------
+
+OPTIMIZERS = {
+    "SGD": (lambda p: ag.optim.SGD(p, 0.1), "axpy_all"),
+    "SGD, momentum": (lambda p: ag.optim.SGD(p, 0.1, momentum=0.9), "momentum_all"),
+    "MomentumSGD": (lambda p: ag.optim.MomentumSGD(p, 0.1, 0.9), "momentum_all"),
+    "Adam": (lambda p: ag.optim.Adam(p, 0.1), "adam_all"),
+    "AdamW": (lambda p: ag.optim.AdamW(p, 0.1), "adam_all"),
+}
+
+
+def training(make, steps, times=1):
+    """Return the losses and the weights of a training on the stand-in."""
+    ag.manual_seed(0)
+    model = ag.nn.Sequential(ag.nn.Linear(3, 4), ag.nn.Tanh(), ag.nn.Linear(4, 2)).to("cuda")
+    optimizers = [make(model.parameters()) for _ in range(times)]
+    images = ag.Tensor(np.random.default_rng(0).normal(size=(5, 3)).astype("f4")).to("cuda")
+
+    def step(x, lr):
+        loss = (model(x) ** 2).mean()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = lr
+            optimizer.step()
+        return loss
+
+    step = steps(step)
+    losses = [step(images, 0.1 / (1 + i)).item() for i in range(7)]
+    return losses, [p.detach().numpy() for p in model.parameters()], step
+
+
+@pytest.mark.parametrize("times", [1, 2])  # then the second needs what the first has made
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_recorded_step_updates_all_parameters_in_one_launch(name, times, launches):
+    make, kernel = OPTIMIZERS[name]
+    losses, weights, _ = training(make, lambda step: step, times)
+    launches.clear()
+    recorded_losses, recorded_weights, step = training(make, ag.compile, times)
+    assert recorded_losses == losses
+    for one, other in zip(recorded_weights, weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert launches.count(kernel) == 7 * times
+    assert (f"{kernel}(" in step.program()) == (times == 1)  # else it works on copies
+
+
+def test_a_recorded_update_leaves_the_old_values_to_who_still_needs_them(launches):
+    w, u = (ag.Parameter(ag.Tensor(np.ones(3, "f4")).to("cuda")) for _ in range(2))
+    first, second = ag.optim.SGD([w], 0.5), ag.optim.SGD([u], 0.5)
+
+    @ag.compile
+    def step(x):
+        first.zero_grad()
+        second.zero_grad()
+        (w * x).sum().backward()
+        product = (u * w * x).sum()
+        first.step()  # the gradient of u is made of what w was before
+        product.backward()
+        second.step()
+
+    x = np.arange(3, dtype="f4")
+    expected_w, expected_u = np.ones(3, "f4"), np.ones(3, "f4")
+    for _ in range(6):
+        w.grad = None
+        step(ag.Tensor(x).to("cuda"))
+        expected_w, expected_u = expected_w - 0.5 * x, expected_u - 0.5 * expected_w * x
+        np.testing.assert_array_equal(w.detach().numpy(), expected_w)
+        np.testing.assert_array_equal(u.detach().numpy(), expected_u)
