@@ -27,10 +27,10 @@ from agrad.backends import (
 )
 from agrad.backends.recorder import replace_traced
 from agrad.dtypes import get_default_dtype
+from agrad.graphs import routine_for
 from agrad.guards import Conditions, Guards, Watcher
 from agrad.optim.optimizer import Optimizer
 from agrad.program import Program, Results, Source
-from agrad.routine import Routine
 from agrad.tensor import Parameter
 from agrad.writes import Writer, note_write
 
@@ -359,9 +359,17 @@ class _Step(Writer):
             is_returned = grad is not None and program.stand_in(grad) in returned
             grads.append((source, None if used_up and not is_returned else grad))
         results = results._replace(grads=grads)
-        routine = Routine(Program(tape.calls, results.values(), program.wishes), results)
-        self.source, self.run = routine.source, routine.run
+        program = Program(tape.calls, results.values(), program.wishes)
+        routine = routine_for(program, results)
+        self._source, self.run, self._graph = routine.source, routine.run, routine.graph
         self.written = [source for source, _ in results.data]
+
+    @property
+    def source(self) -> str:
+        """The program as Python code."""
+        reason = None if self._graph is None else self._graph.reason
+        note = "" if reason is None else f"# not captured as a graph: {reason}\n"
+        return note + self._source
 
     def replay(self, leaves: Sequence[Any]) -> Any:
         """Run the program."""

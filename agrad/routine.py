@@ -55,7 +55,11 @@ class Routine:
         The source.
     run : callable
         ``run(leaves)`` takes the step's arguments, with all trees flattened, and gives the outputs.
+    graph : object or None
+        What the work on arrays is captured by; its `reason` says why it isn't, if it couldn't be.
     """
+
+    graph: Any = None
 
     def __init__(self, program: Program, results: Results) -> None:
         self.program = program
@@ -81,8 +85,7 @@ class Routine:
         for call in self.calls:
             self.call(call)
         self.finish()
-        body = "".join(f"    {line}\n" for line in self.lines)
-        self.source = f"def step(leaves):\n{body}"
+        self.source = self.write()
         exec(compile(self.source, "<recorded step>", "exec"), self.bound)
         self.run = self.bound["step"]
 
@@ -467,6 +470,10 @@ class Routine:
             late.append(f"{self.bind('owner', owner)}[{name!r}] = {self.text(number)}")
         self.lines += [*late, f"return [{', '.join(outputs)}]"]
 
+    def write(self) -> str:
+        """Return the source, made of the lines."""
+        return function_text("step", "leaves", self.lines)
+
     def fresh(self, value: Value) -> str:
         """Return a result in memory that is nobody else's."""
         value = self.program.stand_in(value)
@@ -481,6 +488,11 @@ class Routine:
             f"{new} = {self.bind('asarray', _real(value).asarray)}({name}, copy=True)"
         )
         return new
+
+
+def function_text(name: str, parameters: str, lines: Iterable[str]) -> str:
+    """Return the source of a function."""
+    return f"def {name}({parameters}):\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def _adds(call: Call) -> bool:

@@ -50,7 +50,7 @@ from typing import Any
 
 import numpy as np
 
-from tests import cuda_on_host
+from tests import cublas_on_host, cuda_on_host
 
 __all__ = ["install", "installed", "uninstall"]
 
@@ -59,6 +59,8 @@ Host = np.ndarray[Any, Any]
 # Devices -----------------------------------------------------------------------------------------
 
 _ERRORS = {
+    900: "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing",
+    901: "cudaErrorStreamCaptureInvalidated: operation failed due to a previous error",
     35: "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
     101: "cudaErrorInvalidDevice: invalid device ordinal",
 }
@@ -94,6 +96,11 @@ class _Driver:
         self.thread.device = index
 
     @property
+    def stream(self) -> "Stream":
+        """The stream that kernels go to from this thread."""
+        return getattr(self.thread, "stream", Stream.null)
+
+    @property
     def left(self) -> list[int]:
         """The devices to come back to at the end of this thread's ``with`` blocks."""
         if not hasattr(self.thread, "left"):
@@ -125,6 +132,8 @@ class Device:
     def __repr__(self) -> str:
         return f"<CUDA Device {self.id}>"
 
+    compute_capability = "90"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Device) and self.id == other.id
 
@@ -141,19 +150,36 @@ class Device:
 
 
 class Stream:
-    """A stream in name only: what is put on it has happened at once."""
+    """A stream in name only: what is put on it has happened at once, unless it is capturing."""
 
     null: "Stream"
+    calls: "list[tuple[Any, ...]] | None" = None  # what has been captured so far
+    is_invalid = is_inside = False
 
     def __init__(self, null: bool = False, non_blocking: bool = False, ptds: bool = False) -> None:
         self.ptr = 0 if null else id(self)
         self.device_id = -1 if null else _driver.get_current()
 
     def __enter__(self) -> "Stream":
+        self.before = _driver.stream
         return self.use()
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        _driver.thread.stream = self.before
+
+    def begin_capture(self, mode: int | None = None) -> None:
+        if not self.ptr:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        self.calls, self.is_invalid = [], False
+
+    def end_capture(self) -> "Graph":
+        calls, self.calls = self.calls, None
+        if calls is None or self.is_invalid:
+            raise CUDARuntimeError(901)
+        return Graph(calls)
+
+    def is_capturing(self) -> bool:
+        return self.calls is not None
 
     def use(self) -> "Stream":
         current = _driver.get_current()
@@ -162,10 +188,13 @@ class Stream:
                 f"The device that the stream is created on ({self.device_id})"
                 f" does not match with the current device ({current})"
             )
+        _driver.thread.stream = self
         return self
 
     def synchronize(self) -> None:
-        pass
+        if self.calls is not None:
+            self.is_invalid = True
+            raise CUDARuntimeError(900)
 
     def record(self, event: "Event | None" = None) -> "Event":
         event = event or Event()
@@ -177,6 +206,92 @@ class Stream:
 
 
 Stream.null = Stream(null=True)
+
+
+class Graph:
+    """Calls that have been captured: a launch makes them again, on the same memory."""
+
+    def __init__(self, calls: list[tuple[Any, ...]]) -> None:
+        self.calls = calls
+
+    def launch(self, stream: Stream | None = None) -> None:
+        for function, args, kwargs, results in self.calls:
+            for old, new in zip(results, _arrays_in(function(*args, **kwargs)), strict=True):
+                if not np.may_share_memory(old._host, new._host):
+                    old._host[...] = new._host
+
+
+def _captures(function: Callable[[], None]) -> bool:
+    """Capture a call of cuBLAS where the current stream is capturing; return whether it is."""
+    calls = _driver.stream.calls
+    if calls is not None:
+        calls.append((function, (), {}, []))
+    return calls is not None
+
+
+def _file(name: str) -> str:
+    if name != "__file__":
+        raise AttributeError(name)
+    return cublas_on_host.library(_captures)
+
+
+def _arrays_in(value: Any) -> "list[ndarray]":
+    if isinstance(value, list | tuple):
+        return [array for each in value for array in _arrays_in(each)]
+    return [value] if isinstance(value, ndarray) else []
+
+
+def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function be captured, instead of run, where the current stream is capturing."""
+
+    @functools.wraps(function)
+    def launch(*args: Any, **kwargs: Any) -> Any:
+        stream = _driver.stream
+        if stream.calls is None or stream.is_inside:  # what it calls itself is part of it
+            return function(*args, **kwargs)
+        stream.is_inside = True
+        given = _arrays_in((args, tuple(kwargs.values())))
+        values = [each._host.copy() for each in given]
+        try:
+            result = function(*args, **kwargs)
+        except Exception:
+            stream.is_invalid = True
+            raise
+        finally:
+            stream.is_inside = False
+            for each, value in zip(given, values, strict=True):
+                if each._host.flags.writeable:
+                    each._host[...] = value  # nothing has been run yet
+        results = _arrays_in(result)
+        for each in results:
+            if each._base is None and not any(each is other for other in given):
+                _poison(each._host)
+        stream.calls.append((function, args, kwargs, results))
+        return result
+
+    return launch
+
+
+def _waits(function: Callable[..., Any], error: Exception | None = None) -> Callable[..., Any]:
+    """Make a function be refused where the current stream is capturing."""
+
+    @functools.wraps(function)
+    def wait(*args: Any, **kwargs: Any) -> Any:
+        stream = _driver.stream
+        if stream.calls is not None:
+            stream.is_invalid = True
+            raise error or RuntimeError(
+                "the current stream is capturing, so synchronous API calls are disallowed"
+            )
+        return function(*args, **kwargs)
+
+    return wait
+
+
+_NO_CUBLAS = NotImplementedError(
+    "calling cuBLAS API during stream capture is currently unsupported"
+)
+_CUBLAS = ("matmul", "dot", "vdot", "inner", "tensordot", "einsum")
 
 
 class ExternalStream(Stream):
@@ -216,6 +331,15 @@ class MemoryPool:
 
     def free_all_blocks(self) -> None:
         pass
+
+    def malloc(self, size: int) -> Any:
+        raise NotImplementedError("the stand-in for CuPy has no memory of its own to give")
+
+
+@contextlib.contextmanager
+def using_allocator(allocator: Any = None) -> Iterator[None]:
+    """Let arrays' memory come from somewhere: here it doesn't."""
+    yield
 
 
 class MemoryPointer:
@@ -773,6 +897,7 @@ class ufunc:
     def __repr__(self) -> str:
         return f"<ufunc {self.name!r}>"
 
+    @_kernel
     def __call__(
         self,
         *args: Any,
@@ -958,6 +1083,9 @@ def _function(line: str, module: Any, own: dict[str, Any], views: bool) -> Any:
             result = call(**given) if by_name else call(*bound.args, **bound.kwargs)
         return _wrap(result, arrays if views else None) if out is None else out
 
+    function = _kernel(function)
+    if name in _CUBLAS or module is np.linalg:
+        function = _waits(function, _NO_CUBLAS)
     function.__name__ = function.__qualname__ = name
     function.__module__ = "cupy"
     function.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -1297,6 +1425,12 @@ _FUNCTIONS["matmul"].numpy = np.matmul
 _LINALG = _functions(_LINALG_LINES, np.linalg, _OWN_LINALG)
 _FFT = _functions(_FFT_LINES, np.fft)
 
+_KERNELS = "_astype copy fill put __getitem__ __setitem__ _scatter_op reshape"
+_WAITING = "get set item tolist tobytes __bool__ __int__ __float__ __complex__"
+for _name in _KERNELS.split():
+    setattr(ndarray, _name, _kernel(getattr(ndarray, _name)))
+for _name in _WAITING.split():
+    setattr(ndarray, _name, _waits(getattr(ndarray, _name)))
 for _name in _SHARED_METHODS.split():
     setattr(ndarray, _name, _FUNCTIONS[_name])
 for _name, _method in _functions(_METHOD_LINES, own=_OWN).items():
@@ -1307,6 +1441,7 @@ _define_operators()
 # Functions of no signature above -----------------------------------------------------------------
 
 
+@_kernel
 def array(
     obj: Any,
     dtype: Any = None,
@@ -1332,9 +1467,14 @@ def array(
     if isinstance(obj, list | tuple) and obj and _all_arrays(obj):
         host = np.array(_hosts(obj), dtype)
     else:
-        host = np.array(obj, dtype, order=order or "K")
+        host = _from_host(obj, dtype, order or "K")
     host = host.astype(host.dtype.newbyteorder("="), copy=False)
     return _new(host.reshape((1,) * (ndmin - host.ndim) + host.shape))
+
+
+@_waits
+def _from_host(obj: Any, dtype: Any, order: str) -> Host:
+    return np.array(obj, dtype, order=order)  # type: ignore[call-overload, no-any-return]
 
 
 def _all_arrays(obj: Any) -> bool:
@@ -1401,6 +1541,7 @@ def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     return np.can_cast(from_.dtype if isinstance(from_, ndarray) else from_, to, casting)
 
 
+@_kernel
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = None) -> None:
     """Write an array or a scalar to an array, perhaps only where a mask is true."""
     _check_device(dst)
@@ -1408,6 +1549,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = None) ->
     np.copyto(dst._host, _operand(src), casting, mask)
 
 
+@_kernel
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     """Write values at indices along an axis."""
     _check_device(arr)
@@ -1461,6 +1603,7 @@ class RawKernel:
     def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
         self.code, self.name, self.options, self.__name__ = code, name, options, name
 
+    @_kernel
     def __call__(self, grid: Any, block: Any, args: Any) -> None:
         grid, block = (tuple(max(1, each) for each in dims) for dims in (grid, block))
         cuda_on_host.launch(
@@ -1547,6 +1690,7 @@ class ElementwiseKernel:
         if any(each.name == "i" for each in self.in_params + self.out_params):
             raise ValueError("Can not use 'i' as a parameter name")
 
+    @_kernel
     def __call__(self, *args: Any, size: int = -1, stream: Any = None, **kwargs: Any) -> Any:
         if kwargs.pop("block_size", 128) <= 0:
             raise ValueError("block_size must be greater than zero")
@@ -1886,7 +2030,7 @@ def _modules() -> dict[str, types.ModuleType]:
         "Stream": Stream,
         "ExternalStream": ExternalStream,
         "Event": Event,
-        "get_current_stream": lambda: Stream.null,
+        "get_current_stream": lambda: _driver.stream,
         "get_elapsed_time": get_elapsed_time,
     }
     available = {"is_available": lambda: _driver.count > 0}
@@ -1930,6 +2074,8 @@ def _modules() -> dict[str, types.ModuleType]:
             "Device": Device,
             "MemoryPointer": MemoryPointer,
             "get_device_id": lambda: _driver.get_current(),
+            "using_allocator": using_allocator,
+            "Graph": Graph,
         },
         "cupy.cuda.runtime": runtime,
         "cupy.cuda.device": {"Device": Device, "get_device_id": lambda: _driver.get_current()},
@@ -1948,6 +2094,10 @@ def _modules() -> dict[str, types.ModuleType]:
         "cupy.fft": _FFT,
         "cupy.lib": {},
         "cupy.lib.stride_tricks": _functions(_STRIDE_LINES, np.lib.stride_tricks, views=True),
+        "cupy_backends": {},
+        "cupy_backends.cuda": {},
+        "cupy_backends.cuda.libs": {},
+        "cupy_backends.cuda.libs.cublas": {"__getattr__": _file},
         "cupyx": {
             **scatters,
             **_functions("rsqrt(x: Operand)", own={"rsqrt": _C_FUNCTIONS["rsqrt"]}),
@@ -1980,7 +2130,9 @@ def _lacks(name: str) -> Any:
 
 # Putting it in CuPy's place ----------------------------------------------------------------------
 
-_OURS = ("agrad.backends.cupy", "agrad.backends.cuda_kernels")
+_OURS = tuple(
+    f"agrad.backends.{name}" for name in ("cupy", "cuda_kernels", "cuda_blas", "cuda_graphs")
+)
 
 # What is CuPy, and what holds on to CuPy's classes from when it was imported
 _ROOTS = ("cupy", "cupyx", "cupy_backends", "array_api_compat.cupy", *_OURS)

@@ -43,6 +43,7 @@ FLOORS = [
     ["nn", "data"],
     ["optim"],
     ["guards", "io", "models", "routine"],
+    ["graphs"],
     ["compile"],
 ]
 

@@ -15,6 +15,7 @@ import numpy as np
 from agrad.backends.generic import AdamNumbers, Array
 
 __all__ = [
+    "MOST_NUMBERS",
     "adam_all",
     "axpy_all",
     "has_rows",
@@ -22,6 +23,7 @@ __all__ = [
     "momentum_all",
     "nll",
     "nll_z",
+    "put_numbers",
     "relu_x",
     "softmax",
     "standardize",
@@ -31,6 +33,7 @@ __all__ = [
 _TYPES = {"f": "float", "d": "double"}  # CUDA's, by the letter of NumPy's data type
 _HALVES = ("float16", "bfloat16")
 _MOST = 100  # arrays in one launch: their table must fit into the 4 KB of a launch's parameters
+MOST_NUMBERS = _MOST
 _SHORT = 1024  # up to so many elements a row has a warp, then a block
 
 
@@ -208,8 +211,14 @@ def _update(name: str, groups: list[Group], *scalars: float) -> list[Group]:
             ).T
             blocks = min(-(-int(table[0].max()) // 256), 1024)
             by_value = table.reshape(-1).view(f"V{table.nbytes}")  # one element: CuPy copies it
-            kernel((blocks, len(some)), (256,), (by_value, *scalars))
+            kernel((blocks, len(some)), (256,), (by_value, *map(_number, scalars)))
     return left
+
+
+def _number(x: Any) -> Any:
+    """Return a number as the kernels' struct; in a CUDA graph it is an array of float64."""
+    value, address = (0, x.data.ptr) if isinstance(x, cupy.ndarray) else (x, 0)
+    return np.array([(value, address)], "float64, int64").view("V16")
 
 
 def axpy_all(alpha: float, pairs: list[Group]) -> list[Group]:
@@ -228,3 +237,15 @@ def momentum_all(momentum: float, lr: float, triples: list[Group]) -> list[Group
 def adam_all(numbers: AdamNumbers, quadruples: list[Group]) -> list[Group]:
     """Take Adam's step for quadruples (g, m, v, p) in one launch; return those it can't take."""
     return _update("adam_all", quadruples, *numbers)
+
+
+def put_numbers(numbers: bytes, place: Array) -> None:
+    """Write bytes, 16 for each of up to `MOST_NUMBERS`, into an array on the card.
+
+    They go with the launch, so there is nothing to wait for.
+    """
+    words = np.zeros(2 * _MOST, dtype=np.uint64)
+    size = len(numbers) // words.itemsize
+    words[:size] = np.frombuffer(numbers, dtype=np.uint64)
+    kernel = _kernel("cuda_updates.cu", "put_numbers", "d")
+    kernel((1,), (64,), (words.view(f"V{words.nbytes}"), place, size))

@@ -7,7 +7,8 @@ from typing import Any
 import array_api_compat.cupy
 import cupy
 
-from agrad.backends import cuda_kernels
+from agrad.backends import cuda_blas, cuda_kernels
+from agrad.backends.cuda_graphs import Graph
 from agrad.backends.generic import AdamNumbers, Array, Backend
 from agrad.backends.special import Special
 
@@ -103,8 +104,10 @@ class CuPyBackend(Backend):
             target[key] = value
         return target
 
-    def axpy(self, alpha: float, x: Array, y: Array) -> Array:
+    def axpy(self, alpha: Any, x: Array, y: Array) -> Array:
         with self.device:
+            if isinstance(alpha, cupy.ndarray):  # a number in a CUDA graph
+                alpha = alpha.astype(y.dtype)
             _axpy()(alpha, x, y)
         return y
 
@@ -127,6 +130,13 @@ class CuPyBackend(Backend):
             if left:
                 super().momentum_all(momentum, lr, *zip(*left, strict=True))
         return list(vs), list(ps)
+
+    def graph(self, work: Callable[..., Any], kinds: Sequence[str]) -> Graph:
+        return Graph(self.device, work, kinds)
+
+    def matmul(self, x1: Array, x2: Array) -> Array:
+        with self.device:
+            return cuda_blas.matmul(x1, x2)
 
     def adam_all(
         self,
@@ -184,7 +194,7 @@ def _adam(numbers: AdamNumbers, g: Array, m: Array, v: Array, p: Array) -> None:
 
 
 def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
-    out = cupy.matmul(x, W.T)
+    out = xp.matmul(x, W.T)
     if out.dtype != b.dtype:
         return out + b
     out += b

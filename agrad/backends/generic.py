@@ -136,6 +136,10 @@ class Backend:
     #: Whether `axpy_all` and its kin take less time than to change one array after the other
     updates_together = False
 
+    #: ``graph(work, kinds)`` returns ``work(*args)`` as one launch, as `cuda_graphs.Graph` has it;
+    #: None if there is no such thing
+    graph: Callable[[Callable[..., Any], Sequence[str]], Any] | None = None
+
     #: How recorded steps can have their memory planned; None if they can't
     planner: StepPlanner | None = None
 

@@ -455,8 +455,8 @@ OPTIMIZERS = {
 }
 
 
-def training(make, steps, times=1):
-    """Return the losses and the weights of a training on the stand-in."""
+def training(make, steps, launches, times=1):
+    """Return the losses and the weights of a training on the stand-in, and the last launches."""
     ag.manual_seed(0)
     model = ag.nn.Sequential(ag.nn.Linear(3, 4), ag.nn.Tanh(), ag.nn.Linear(4, 2)).to("cuda")
     optimizers = [make(model.parameters()) for _ in range(times)]
@@ -474,6 +474,8 @@ def training(make, steps, times=1):
 
     step = steps(step)
     losses = [step(images, 0.1 / (1 + i)).item() for i in range(7)]
+    launches.clear()
+    losses.append(step(images, 0.01).item())
     return losses, [p.detach().numpy() for p in model.parameters()], step
 
 
@@ -481,13 +483,13 @@ def training(make, steps, times=1):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_recorded_step_updates_all_parameters_in_one_launch(name, times, launches):
     make, kernel = OPTIMIZERS[name]
-    losses, weights, _ = training(make, lambda step: step, times)
-    launches.clear()
-    recorded_losses, recorded_weights, step = training(make, ag.compile, times)
-    assert recorded_losses == losses
+    losses, weights, _ = training(make, lambda step: step, launches, times)
+    assert launches.count(kernel) == times
+    recorded_losses, recorded_weights, step = training(make, ag.compile, launches, times)
+    assert launches == ["put_numbers"]  # beside the CUDA graph
+    np.testing.assert_allclose(recorded_losses, losses, rtol=1e-6)
     for one, other in zip(recorded_weights, weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert launches.count(kernel) == 7 * times
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
     assert (f"{kernel}(" in step.program()) == (times == 1)  # else it works on copies
 
 

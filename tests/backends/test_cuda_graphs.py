@@ -1,0 +1,348 @@
+"""Recorded steps on a GPU run as CUDA graphs: they give what the steps themselves give.
+
+On a GPU where there is one, else on the stand-in for CuPy, where capturing puts calls down instead
+of making them, and a launch makes them again on the same memory.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import agrad as ag
+from agrad.backends import backend_of
+from agrad.nn import functional as F
+from tests.conftest import PARAMS, PLACES
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(params=[each for each in PARAMS if "cupy" in each.values[0]])
+def place(request):
+    """CuPy on a GPU, or its stand-in."""
+    enter, *args = PLACES[request.param]
+    with enter(*args) as place, warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)  # that a graph gave other values
+        yield place
+
+
+def graphs(step):
+    """Return what a recorded step is captured by, for each of its programs."""
+    return [each._graph for found in step._steps.values() for each in found]
+
+
+def numbers(result):
+    """Return all arrays in a result, as NumPy has them."""
+    if isinstance(result, ag.Tensor):
+        return [result.detach().cpu().numpy()]
+    return [array for each in result or () for array in numbers(each)]
+
+
+def compare(place, make, arguments, captured=True):
+    """Run a step and its recording side by side, and return the recording.
+
+    `make` is given the device, and returns a step and the Tensors that it changes.
+    """
+    step, tensors = make(place.device)
+    recorded, others = make(place.device)
+    recorded = ag.compile(recorded)
+    for args in arguments:
+        args = [ag.Tensor(place.array(x)) if isinstance(x, np.ndarray) else x for x in args]
+        results = [*numbers(recorded(*args)), *numbers(others)]
+        for found, expected in zip(
+            results, [*numbers(step(*args)), *numbers(tensors)], strict=True
+        ):
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
+    if captured:
+        assert [each.reason for each in graphs(recorded)] == [None]
+    return recorded
+
+
+def batches(n, *shape, classes=3):
+    return [
+        (RNG.normal(size=shape).astype("f4"), RNG.integers(0, classes, shape[0])) for _ in range(n)
+    ]
+
+
+# Networks ----------------------------------------------------------------------------------------
+
+NETWORKS = {
+    "MLP": (lambda nn: [nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 3)], (6, 8)),
+    "convnet": (
+        lambda nn: [nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 3)],
+        (3, 1, 6, 6),
+    ),
+    "normalization": (
+        lambda nn: [nn.Linear(8, 6), nn.LayerNorm(6), nn.GELU("tanh"), nn.Linear(6, 3)],
+        (6, 8),
+    ),
+}
+OPTIMIZERS = {
+    "SGD": lambda params: ag.optim.SGD(params, 0.1),
+    "momentum": lambda params: ag.optim.SGD(params, 0.1, momentum=0.9),
+    "Adam": lambda params: ag.optim.Adam(params, 0.01),
+    "RMSprop": lambda params: ag.optim.RMSprop(params, 0.01),
+}
+
+
+def training(network, optimizer):
+    """Return what makes a step of a training, of the kind that `compare` takes."""
+
+    def make(device):
+        ag.manual_seed(0)
+        model = ag.nn.Sequential(*NETWORKS[network][0](ag.nn)).to(device)
+        chosen = OPTIMIZERS[optimizer](model.parameters())
+
+        def step(images, classes, lr):
+            loss = F.cross_entropy(model(images), classes)
+            chosen.zero_grad()
+            loss.backward()
+            chosen.param_groups[0]["lr"] = lr
+            chosen.step()
+            return loss, model[0].weight.grad
+
+        return step, list(model.parameters())
+
+    return make
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_captured_training_is_the_training_itself(network, optimizer, place):
+    data = batches(7, *NETWORKS[network][1])
+    rates = [0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.02]
+    compare(
+        place,
+        training(network, optimizer),
+        [(*batch, rate) for batch, rate in zip(data, rates, strict=True)],
+    )
+
+
+def test_dropout_draws_anew_in_each_launch(place):
+    def make(device):
+        dropout = ag.nn.Dropout(0.5)
+
+        def step(x):
+            ag.manual_seed(int(step.seed))
+            return dropout(x)
+
+        step.seed = 0
+        return dropout.forward, []
+
+    x = ag.Tensor(place.array(np.ones((50, 20), "f4")))
+    step = ag.compile(lambda x: F.dropout(x, 0.5))
+    results = [step(x).numpy() for _ in range(6)]
+    assert [each.reason for each in graphs(step)] == [None]
+    assert all(set(np.unique(each)) == {0, 2} for each in results)
+    assert len({each.tobytes() for each in results}) == 6
+
+
+# What differs from run to run --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_numbers_are_those_of_the_call(dtype, place):
+    def make(device):
+        return lambda x, a, b: (x * a + b, ag.maximum(x, b), x > a), []
+
+    x = RNG.integers(-9, 9, (4, 3)).astype(dtype)
+    compare(place, make, [(x, 0.5 * i, i - 2) for i in range(7)])
+
+
+def test_numbers_of_one_call_have_the_data_type_of_its_arrays(place):
+    def make(device):
+        return lambda x, y, a: (x * a, y * a), []
+
+    x, y = RNG.normal(size=4).astype("f4"), RNG.normal(size=4)
+    compare(place, make, [(x, y, 1 / (3 + i)) for i in range(6)])
+
+
+def test_arguments_of_another_layout_give_the_same(place):
+    def make(device):
+        return lambda x: x @ x + ag.sum(x, axis=0), []
+
+    x = RNG.normal(size=(4, 4))
+    compare(place, make, [(x,), (x,), (x,), (x.T,), (x.T + 1,), (np.flip(x),)])
+
+
+def test_results_stay_what_they_are(place):
+    step = ag.compile(lambda x: (x + 1, x.T))
+    xs = [ag.Tensor(place.array(np.full((2, 3), i, "f4"))) for i in range(6)]
+    results = [step(x) for x in xs]
+    assert [each.reason for each in graphs(step)] == [None]
+    for i, (one, other) in enumerate(results):
+        np.testing.assert_array_equal(one.numpy(), np.full((2, 3), i + 1))
+        np.testing.assert_array_equal(other.numpy(), np.full((3, 2), i))
+
+
+def test_gradients_that_add_up_are_read_where_they_are(place):
+    def make(device):
+        w = ag.Parameter(ag.ones(3, dtype=ag.float32, device=device))
+
+        def step(x):
+            (w * x).sum().backward()
+            return w.grad
+
+        return step, [w]
+
+    compare(place, make, [(np.full(3, i, "f4"),) for i in range(8)], captured=False)
+
+
+def test_old_values_of_what_is_written_to_can_be_returned(place):
+    def make(device):
+        a, b = (ag.Tensor(ag.full(3, i, dtype=ag.float32, device=device)) for i in range(2))
+
+        def step(x):
+            before = a + 0
+            new_a, new_b = b + x, a + 0
+            a[...] = new_a
+            b[...] = new_b
+            return before, a
+
+        return step, [a, b]
+
+    compare(place, make, [(np.full(3, i, "f4"),) for i in range(7)])
+
+
+def test_arguments_that_are_written_to_are_changed(place):
+    step = ag.compile(lambda x: x.__iadd__(1))
+    for i in range(6):
+        x = ag.Tensor(place.array(np.full(3, i, "f4")))
+        step(x)
+        np.testing.assert_array_equal(x.numpy(), np.full(3, i + 1))
+
+
+def test_a_tensor_that_gets_another_array_is_read_where_that_is(place):
+    held = ag.Tensor(place.array(np.zeros(3, "f4")))
+    step = ag.compile(lambda x: x + held)
+    for i in range(12):
+        held.data = place.array(np.full(3, i, "f4"))
+        x = ag.Tensor(place.array(np.ones(3, "f4")))
+        np.testing.assert_array_equal(step(x).numpy(), np.full(3, i + 1))
+    [graph] = graphs(step)
+    assert graph.reason is None  # it is copied like an argument from then on
+    assert graph._captures == 2
+
+
+def test_a_parameter_that_gets_another_array_is_changed_where_that_is(place):
+    w = ag.Parameter(ag.Tensor(place.array(np.zeros((2, 2), "f4"))))
+    optimizer = ag.optim.SGD([w], 1.0)
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+
+    x = np.arange(4, dtype="f4").reshape(2, 2)
+    for i in range(20):
+        if i % 2:
+            w.data = place.array(np.full((2, 2), i, "f4"))
+        before = w.detach().numpy()
+        step(ag.Tensor(place.array(x)))
+        np.testing.assert_array_equal(w.detach().numpy(), before - x)
+    assert "# not captured as a graph: arrays that it uses are others too often" in step.program()
+
+
+# What can't be captured --------------------------------------------------------------------------
+
+
+def test_what_cannot_be_captured_is_run_as_it_is(place):
+    def make(device):
+        w = ag.Parameter(2 * ag.eye(3, dtype=ag.float64, device=device))
+        optimizer = ag.optim.SGD([w], 0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = (ag.linalg.inv(w) * x).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, [w]
+
+    step = compare(place, make, [(RNG.normal(size=(3, 3)),) for _ in range(7)], captured=False)
+    assert step.program().startswith("# not captured as a graph: ")
+
+
+@pytest.mark.parametrize("fault", ["numbers", "inputs", "products"])
+def test_a_graph_that_gives_other_values_is_not_used(fault, monkeypatch, place):
+    w = ag.Parameter(ag.Tensor(place.array(np.ones((3, 3)))))
+    optimizer = ag.optim.SGD([w], 0.1)
+    kind = type(backend_of(w.data).graph(lambda: (), []))
+    module = __import__("agrad.backends.cuda_graphs", fromlist=["cuda_blas"])
+    if fault == "numbers":
+        words = kind._words
+        monkeypatch.setattr(kind, "_words", lambda self, args: bytes(len(words(self, args))))
+    elif fault == "inputs":
+        put = kind._put
+
+        def put_nothing(self, args):
+            pairs = zip(self.kinds, args, self._kept, strict=True)
+            put(self, [own if kind == "input" else x for kind, x, own in pairs])
+
+        monkeypatch.setattr(kind, "_put", put_nothing)
+    else:
+        monkeypatch.setattr(module.cuda_blas, "_product", lambda x1, x2: x1 * x2)
+
+    @ag.compile
+    def step(x, lr):
+        optimizer.zero_grad()
+        optimizer.param_groups[0]["lr"] = lr
+        loss = (x @ w).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    expected, warned = np.ones((3, 3)), []
+    for i in range(7):
+        x = RNG.normal(size=(3, 3))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            loss = step(ag.Tensor(place.array(x)), 0.1 * i)
+        warned += [str(each.message) for each in caught]
+        np.testing.assert_allclose(loss.item(), (x @ expected).sum(), rtol=1e-9, atol=1e-9)
+        expected = expected - 0.1 * i * x.sum(axis=0)[:, None]
+        np.testing.assert_allclose(w.detach().numpy(), expected, rtol=1e-9)
+    [warning] = warned
+    assert "isn't run as a CUDA graph, since as a CUDA graph it gave other values" in warning
+    assert "gave other values" in step.program()
+
+
+# cuBLAS ------------------------------------------------------------------------------------------
+
+SHAPES = [
+    *[((3, 4), (4, 5)), ((4,), (4, 5)), ((3, 4), (4,)), ((4,), (4,)), ((1, 4), (4, 1))],
+    *[((3, 1), (1, 5)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((2, 1, 3, 4), (1, 5, 4, 6))],
+    *[((0, 4), (4, 2)), ((3, 0), (0, 2)), ((2, 2, 3, 4), (2, 4, 5)), ((1, 1, 4), (4, 3))],
+]
+LAYOUTS = {
+    "in order": lambda x: x,
+    "transposed": lambda x: x.swapaxes(-1, -2).copy().swapaxes(-1, -2) if x.ndim > 1 else x,
+    "with gaps": lambda x: x.repeat(2, -1)[..., ::2],
+    "rows with gaps": lambda x: x.repeat(2, -2)[..., ::2, :] if x.ndim > 1 else x,
+    "backwards": lambda x: x[::-1].copy()[::-1],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layout2", LAYOUTS)
+@pytest.mark.parametrize("layout1", LAYOUTS)
+def test_products_by_cublas_itself_are_the_products(layout1, layout2, dtype, place):
+    own = backend_of(place.array(np.zeros(1)))
+    blas = __import__("agrad.backends.cuda_blas", fromlist=["direct"])
+    with own.device, blas.direct(blas.workspace()):
+        for shape1, shape2 in SHAPES:
+            x1, x2 = (RNG.normal(size=shape).astype(dtype) for shape in (shape1, shape2))
+            found = own.matmul(LAYOUTS[layout1](place.array(x1)), LAYOUTS[layout2](place.array(x2)))
+            expected = x1 @ x2
+            assert found.shape == expected.shape
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(place.numpy(found), expected, rtol=1e-5, atol=1e-5)
+        mixed = own.matmul(place.array(np.ones((2, 3), "f4")), place.array(np.ones((3, 2))))
+        assert mixed.dtype == np.float64
+        with pytest.raises(NotImplementedError, match="complex128 aren't captured"):
+            own.matmul(place.array(np.ones((2, 2)) * 1j), place.array(np.ones((2, 2))))
+        with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2, 3\) don't match"):
+            own.matmul(place.array(np.ones((2, 3))), place.array(np.ones((2, 3))))
