@@ -32,8 +32,7 @@ def _graph_backend(program: Program, results: Results) -> Backend | None:
         inputs = program.inputs(call)
         has_numbers = any(isinstance(x, TracedNumber) for x in inputs)
         is_known = call.name in ELEMENTWISE or call.name in UPDATES
-        is_effect = call.effect and call.name not in ("check", "draw")
-        if (has_numbers and not is_known) or is_effect or call.name == "to_device":
+        if has_numbers and not is_known:
             return None
         values += (x for x in (call.out, *inputs) if isinstance(x, Symbol))
     backends = {x.recorder.actual for x in values if isinstance(x, Symbol)}
@@ -101,10 +100,8 @@ class _GraphRoutine(Routine):
     def call(self, call: Call) -> None:
         if call.name == "check":  # it looks at values, which the backend doesn't
             return
-        is_outside = isinstance(call.out, TracedNumber) or call.name == "draw"
-        if is_outside:
+        if isinstance(call.out, TracedNumber) or call.name == "draw":
             super().call(call)
-            self._variables.discard(call.out)
             if call.name == "draw":
                 self._add(self.text(call.out), "input")
             return
@@ -128,11 +125,6 @@ class _GraphRoutine(Routine):
             name = self._numbers[x, dtype] = self.program.name(f"{self.text(x)}_{dtype}")
             self._add(name, dtype, self.text(x))
         return self._numbers[x, dtype]
-
-    def _line(self, wish: str, function: Any, args: Any, kwargs: Any, target: str = "") -> None:
-        if wish == "matmul":  # not the library's operator: a backend's own can be captured
-            function = self.backend.matmul
-        super()._line(wish, function, args, kwargs, target)
 
     def finish(self) -> None:
         before, self.lines = self.lines, []
@@ -163,10 +155,9 @@ class _GraphRoutine(Routine):
         if isinstance(value, TracedNumber):
             return name
         base = self.bases.get(value, value)
-        is_read_only = base.call is None and base.source not in self._targets
-        if base.call is None and not is_read_only:  # it will have been written to
+        if base.call is None and base.source in self._targets:  # it will have been written to
             name = self._copied(name)
-        if name not in self._returned and (value.call is not None or not is_read_only):
+        if name not in self._returned:
             self._returned.append(name)
         new = self.program.name("copy")
         asarray = self.bind("asarray", self.backend.asarray)

@@ -148,6 +148,6 @@ def _layout(x: Array) -> tuple[int, int] | None:
     row, column = (n // x.itemsize for n in x.strides[1:])
     if (columns == 1 or column == 1) and (rows == 1 or row >= columns):
         return _AS_IT_IS, (columns if rows == 1 else row)
-    if (rows == 1 or row == 1) and (columns == 1 or column >= rows):
-        return _TRANSPOSED, (rows if columns == 1 else column)
+    if (rows == 1 or row == 1) and column >= rows:
+        return _TRANSPOSED, column
     return None

@@ -72,9 +72,9 @@ class Graph:
     # What goes in --------------------------------------------------------------------------------
 
     def _is_captured(self, args: Sequence[Any]) -> bool:
-        """Return whether there is a graph for the memory of these arguments."""
+        """Return whether there is a graph for these arguments."""
         return self._graph is not None and all(
-            x is own or _place(x) == _place(own)
+            x is own
             for kind, x, own in zip(self.kinds, args, self._kept, strict=True)
             if kind in ("tensor", "target")
         )
@@ -107,7 +107,7 @@ class Graph:
             return False
         if self._graph is not None:  # what is another array now may be so again
             for i, (x, own) in enumerate(zip(args, self._kept, strict=True)):
-                if self.kinds[i] == "tensor" and _place(x) != _place(own):
+                if self.kinds[i] == "tensor" and x is not own:
                     self.kinds[i] = "input"
         self._graph = None
         targets = [x for kind, x in zip(self.kinds, args, strict=True) if kind == "target"]
@@ -191,10 +191,6 @@ class Graph:
 
 
 _ARRAYS = ("input", "tensor", "target")
-
-
-def _place(x: Array) -> tuple[Any, ...]:
-    return x.data.ptr, x.strides
 
 
 def _number_at(memory: Array, start: int, dtype: str) -> Array:

@@ -4,6 +4,7 @@ On a GPU where there is one, else on the stand-in for CuPy, where capturing puts
 of making them, and a launch makes them again on the same memory.
 """
 
+import importlib
 import warnings
 
 import numpy as np
@@ -120,16 +121,6 @@ def test_a_captured_training_is_the_training_itself(network, optimizer, place):
 
 
 def test_dropout_draws_anew_in_each_launch(place):
-    def make(device):
-        dropout = ag.nn.Dropout(0.5)
-
-        def step(x):
-            ag.manual_seed(int(step.seed))
-            return dropout(x)
-
-        step.seed = 0
-        return dropout.forward, []
-
     x = ag.Tensor(place.array(np.ones((50, 20), "f4")))
     step = ag.compile(lambda x: F.dropout(x, 0.5))
     results = [step(x).numpy() for _ in range(6)]
@@ -205,24 +196,86 @@ def test_old_values_of_what_is_written_to_can_be_returned(place):
     compare(place, make, [(np.full(3, i, "f4"),) for i in range(7)])
 
 
+def test_tensors_that_change_places_do_so_in_each_launch(place):
+    def make(device):
+        first = np.arange(4, dtype="f4").reshape(2, 2)
+        a, b, c, d = (ag.Tensor(place.array(first + i)) for i in range(4))
+
+        def step(x):
+            a.data, b.data = b.data, a.data
+            c.data, d.data = d.data.T, (c + x).data.T
+            return a + b + c + d
+
+        return step, [a, b, c, d]
+
+    x = np.arange(4, dtype="f4").reshape(2, 2)
+    compare(place, make, [(x + i,) for i in range(7)])
+
+
+def test_raw_arrays_of_what_is_written_to_have_the_old_values(place):
+    held = ag.Tensor(place.array(np.zeros(3, "f4")))
+
+    @ag.compile
+    def step(x):
+        before, turned = held.data, held.data[::-1]
+        held[...] = x
+        return before, turned
+
+    for i in range(6):
+        x = np.arange(3, dtype="f4") + i
+        expected = held.numpy().copy()
+        before, turned = step(ag.Tensor(place.array(x)))
+        if i > 2:
+            np.testing.assert_array_equal(place.numpy(before), expected)
+            np.testing.assert_array_equal(place.numpy(turned), expected[::-1])
+        np.testing.assert_array_equal(held.numpy(), x)
+    assert [each.reason for each in graphs(step)] == [None]
+
+
 def test_arguments_that_are_written_to_are_changed(place):
     step = ag.compile(lambda x: x.__iadd__(1))
     for i in range(6):
         x = ag.Tensor(place.array(np.full(3, i, "f4")))
         step(x)
         np.testing.assert_array_equal(x.numpy(), np.full(3, i + 1))
+    assert graphs(step) == [None]
+
+
+def test_a_number_that_is_no_operand_is_that_of_the_call(place):
+    def make(device):
+        return lambda x, a: x + ag.full((3,), a, dtype=ag.float32, device=device), []
+
+    step = compare(place, make, [(np.ones(3, "f4"), 0.5 * i) for i in range(7)], captured=False)
+    assert graphs(step) == [None]
+
+
+def test_what_is_moved_to_the_host_is_moved_in_each_call(place):
+    def make(device):
+        return lambda x: x.cpu() + 1, []
+
+    step = compare(place, make, [(np.full(3, i),) for i in range(6)], captured=False)
+    assert graphs(step) == [None]
 
 
 def test_a_tensor_that_gets_another_array_is_read_where_that_is(place):
     held = ag.Tensor(place.array(np.zeros(3, "f4")))
-    step = ag.compile(lambda x: x + held)
+    step = ag.compile(lambda x, n: x * n + held)
     for i in range(12):
         held.data = place.array(np.full(3, i, "f4"))
         x = ag.Tensor(place.array(np.ones(3, "f4")))
-        np.testing.assert_array_equal(step(x).numpy(), np.full(3, i + 1))
+        np.testing.assert_array_equal(step(x, 5).numpy(), np.full(3, i + 5))
     [graph] = graphs(step)
     assert graph.reason is None  # it is copied like an argument from then on
     assert graph._captures == 2
+
+
+def test_a_tensor_that_is_turned_is_read_as_it_lies(place):
+    held = ag.Tensor(place.array(np.arange(4, dtype="f4").reshape(2, 2)))
+    step = ag.compile(lambda x: x + held)
+    for i in range(7):
+        held.data = held.data.T
+        x = ag.Tensor(place.array(np.full((2, 2), i, "f4")))
+        np.testing.assert_array_equal(step(x).numpy(), i + held.numpy())
 
 
 def test_a_parameter_that_gets_another_array_is_changed_where_that_is(place):
@@ -266,15 +319,23 @@ def test_what_cannot_be_captured_is_run_as_it_is(place):
     assert step.program().startswith("# not captured as a graph: ")
 
 
-@pytest.mark.parametrize("fault", ["numbers", "inputs", "products"])
+@pytest.mark.parametrize("fault", ["numbers", "the first numbers", "inputs", "products"])
 def test_a_graph_that_gives_other_values_is_not_used(fault, monkeypatch, place):
     w = ag.Parameter(ag.Tensor(place.array(np.ones((3, 3)))))
     optimizer = ag.optim.SGD([w], 0.1)
     kind = type(backend_of(w.data).graph(lambda: (), []))
-    module = __import__("agrad.backends.cuda_graphs", fromlist=["cuda_blas"])
+    blas = importlib.import_module("agrad.backends.cuda_blas")
     if fault == "numbers":
         words = kind._words
         monkeypatch.setattr(kind, "_words", lambda self, args: bytes(len(words(self, args))))
+    elif fault == "the first numbers":
+        words, first = kind._words, []
+
+        def first_words(self, args):
+            first.append(words(self, args))
+            return first[0]
+
+        monkeypatch.setattr(kind, "_words", first_words)
     elif fault == "inputs":
         put = kind._put
 
@@ -284,7 +345,7 @@ def test_a_graph_that_gives_other_values_is_not_used(fault, monkeypatch, place):
 
         monkeypatch.setattr(kind, "_put", put_nothing)
     else:
-        monkeypatch.setattr(module.cuda_blas, "_product", lambda x1, x2: x1 * x2)
+        monkeypatch.setattr(blas, "_product", lambda x1, x2: x1 * x2)
 
     @ag.compile
     def step(x, lr):
@@ -310,6 +371,19 @@ def test_a_graph_that_gives_other_values_is_not_used(fault, monkeypatch, place):
     assert "gave other values" in step.program()
 
 
+def test_what_a_graph_gives_is_compared_by_how_far_it_went(place):
+    backend_of(place.array(np.zeros(1)))
+    are_close = importlib.import_module("agrad.backends.cuda_graphs")._are_close
+    start = np.full(100, 1e3)
+    step = start + 1e-3
+    assert are_close(step * (1 + 1e-15), step, start)
+    assert not are_close(start + 1.01e-3, step, start)
+    assert are_close(step, start + 1.01e-3, 0)
+    assert not are_close(np.where(np.arange(100) == 7, 1, step), np.full(100, np.nan), start)
+    assert are_close(np.full(3, np.inf), np.full(3, np.inf), 0)
+    assert not are_close(np.array([1, 2]), np.array([1, 3]), 0)
+
+
 # cuBLAS ------------------------------------------------------------------------------------------
 
 SHAPES = [
@@ -331,7 +405,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout1", LAYOUTS)
 def test_products_by_cublas_itself_are_the_products(layout1, layout2, dtype, place):
     own = backend_of(place.array(np.zeros(1)))
-    blas = __import__("agrad.backends.cuda_blas", fromlist=["direct"])
+    blas = importlib.import_module("agrad.backends.cuda_blas")
     with own.device, blas.direct(blas.workspace()):
         for shape1, shape2 in SHAPES:
             x1, x2 = (RNG.normal(size=shape).astype(dtype) for shape in (shape1, shape2))

@@ -475,7 +475,7 @@ def training(make, steps, launches, times=1):
     step = steps(step)
     losses = [step(images, 0.1 / (1 + i)).item() for i in range(7)]
     launches.clear()
-    losses.append(step(images, 0.01).item())
+    losses += [step(images, 0.01).item(), step(images, 0.01).item()]
     return losses, [p.detach().numpy() for p in model.parameters()], step
 
 
@@ -484,9 +484,10 @@ def training(make, steps, launches, times=1):
 def test_a_recorded_step_updates_all_parameters_in_one_launch(name, times, launches):
     make, kernel = OPTIMIZERS[name]
     losses, weights, _ = training(make, lambda step: step, launches, times)
-    assert launches.count(kernel) == times
+    assert launches.count(kernel) == 2 * times
     recorded_losses, recorded_weights, step = training(make, ag.compile, launches, times)
-    assert launches == ["put_numbers"]  # beside the CUDA graph
+    changes = 2 if "Adam" in name else 1  # of numbers; there is nothing else beside CUDA graphs
+    assert launches == ["put_numbers"] * changes
     np.testing.assert_allclose(recorded_losses, losses, rtol=1e-6)
     for one, other in zip(recorded_weights, weights, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
