@@ -1980,7 +1980,7 @@ def _lacks(name: str) -> Any:
 
 # Putting it in CuPy's place ----------------------------------------------------------------------
 
-_OURS = ("agrad.backends.cupy", "agrad.backends.cuda_kernels")
+_OURS = ("agrad.backends.cupy", "agrad.backends.cuda_kernels", "agrad.backends.cuda_windows")
 
 # What is CuPy, and what holds on to CuPy's classes from when it was imported
 _ROOTS = ("cupy", "cupyx", "cupy_backends", "array_api_compat.cupy", *_OURS)
