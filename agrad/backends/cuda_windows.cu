@@ -159,6 +159,8 @@ extern "C" __global__ void max_pool(const T* x, T* y, Windows w, Int images, T l
     y[number] = greatest;
 }
 
+__device__ bool is_greatest(T value, T greatest) { return value == greatest || value != value; }
+
 // The gradient of that with respect to x, for the gradient g of y: of each window it goes to the
 // first element that is the greatest, which may be padding
 extern "C" __global__ void max_pool_x(
@@ -172,21 +174,37 @@ extern "C" __global__ void max_pool_x(
     x += image * product(w.size);
     g += image * product(w.counts);
     y += image * product(w.counts);
-    each_window(w, here, [&](Int mine_is, Place p) {
+    each_window(w, here, [&](Int k_of_mine, Place p) {
         Int window = number_of(p, w.counts);
         T greatest = y[window];
-        if (mine != greatest && mine == mine)
+        if (!is_greatest(mine, greatest))
             return;
         bool is_first = true;
         each_element(w, p, [&](Int k, Place i, bool is_inside) {
-            if (k == mine_is)
+            if (k == k_of_mine)
                 return false;
-            T value = is_inside ? x[number_of(i, w.size)] : lowest;
-            is_first = value != greatest && value == value;
+            is_first = !is_greatest(is_inside ? x[number_of(i, w.size)] : lowest, greatest);
             return is_first;
         });
         if (is_first)
             total += g[window];
     });
     result[number] = total;
+}
+
+// The number of that element, as if padding had numbers too
+extern "C" __global__ void greatest_at(
+    const T* x, const T* y, Int* result, Windows w, Int images, T lowest)
+{
+    Int number = this_thread(), image = number;
+    if (number >= images * product(w.counts))
+        return;
+    Place p = last_place(image, w.counts);
+    x += image * product(w.size);
+    T greatest = y[number];
+    each_element(w, p, [&](Int k, Place i, bool is_inside) {
+        Int at = number_of(i, w.size);
+        result[number] = at;
+        return !is_greatest(is_inside ? x[at] : lowest, greatest);
+    });
 }

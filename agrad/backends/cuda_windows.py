@@ -23,6 +23,7 @@ __all__ = [
     "conv_input",
     "conv_weight",
     "fold_windows",
+    "greatest_at",
     "max_pool",
     "max_pool_x",
     "sum_pool",
@@ -184,15 +185,19 @@ def conv_bias(xp: Backend, x: Array, w: Array, b: Array, windows: Any, groups: i
 def conv_weight(xp: Backend, y: Array, x: Array, windows: Any, groups: int) -> Array:
     """Return the gradient by the weights: of what the windows show and what they get, the product.
 
-    CuPy multiplies one transposed matrix as it is, but copies several: the shorter ones, then.
+    CuPy multiplies one transposed matrix as it is, but copies several: with groups, the product is
+    transposed instead, which is smaller than what the windows show.
     """
-    columns, y = _columns(x, windows), _by_channel(y)
+    columns = _columns(x, windows)
+    images, channels = y.shape[:2]
     if groups == 1:
-        out = xp.matmul(y, columns.T)
+        out = xp.matmul(_by_channel(y), columns.T)
     else:
-        products = xp.matmul(_grouped(columns, groups), _transposed(_grouped(y, groups)))
-        out = cupy.ascontiguousarray(_transposed(products))
-    out.shape = (y.shape[0], x.shape[1] // groups, *windows.kernel)  # a view would be copied
+        rows, places = channels // groups, prod(y.shape[2:])
+        y = y.reshape(images, groups, rows, places).transpose(1, 0, 3, 2)
+        product = xp.matmul(_grouped(columns, groups), y.reshape(groups, images * places, rows))
+        out = cupy.ascontiguousarray(_transposed(product))
+    out.shape = (channels, x.shape[1] // groups, *windows.kernel)  # a view would be copied
     return out
 
 
@@ -249,6 +254,17 @@ def max_pool_x(
     images = prod(x.shape[:2])
     _launch("max_pool_x", result.size, result, *arrays, geometry, images, _lowest(ready))
     return _finish(result, x)
+
+
+def greatest_at(xp: Backend, x: Array, out: Array, windows: Any) -> Array:
+    """Return the number of the first greatest element of each window, in one launch."""
+    ready = _ready(x)
+    y = cupy.ascontiguousarray(out, ready.dtype)
+    result = cupy.empty(out.shape, dtype=cupy.int64)
+    geometry = _geometry(windows, x.shape[2:], out.shape[2:])
+    images = prod(x.shape[:2])
+    _launch("greatest_at", y.size, y, ready, y, result, geometry, images, _lowest(ready))
+    return result
 
 
 @_by_parts

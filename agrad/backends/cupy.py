@@ -209,6 +209,7 @@ CuPyBackend.kernels = {
     "conv_input": cuda_windows.conv_input,
     "conv_weight": cuda_windows.conv_weight,
     "fold_windows": cuda_windows.fold_windows,
+    "greatest_at": cuda_windows.greatest_at,
     "max_pool": cuda_windows.max_pool,
     "max_pool.x": cuda_windows.max_pool_x,
     "sum_pool": cuda_windows.sum_pool,
