@@ -73,8 +73,8 @@ CASES = {
     "the whole image": Case((4, 3), 2, 3, (4, 3)),
     "all settings": Case((9, 8), 4, 6, (3, 2), 2, ((2, 1), (1, 3)), (1, 2), 2),
     "one axis": Case((9,), 4, 6, (3,), stride=2, padding=1, groups=2),
-    "three axes": Case((4, 5, 3), 2, 4, (2, 3, 1), (1, 2, 1), ((0, 2), (1, 1), (2, 0)), (2, 1, 1)),
-    "more than one block": Case((12, 13), 2, 2, (2, 2)),
+    "three axes": Case((4, 5, 3), 2, 4, (2, 3, 1), (1, 2, 1), ((1, 2), (1, 1), (2, 0)), (2, 1, 1)),
+    "more than one block": Case((12, 13), 2, 2, (2, 2), padding=2),
 }
 
 
@@ -192,6 +192,20 @@ def test_the_data_type_is_that_of_all_arguments(dtypes, place, own, plain):
             np.testing.assert_allclose(
                 place.numpy(result), place.numpy(expected), rtol=tolerance, atol=20 * tolerance
             )
+
+
+def test_sums_of_short_numbers_may_be_great_on_the_way(place, own):
+    with own.device:
+        y, w = (
+            place.array(np.array(each, "float16")[None, None]) for each in ([300, -300], [300] * 2)
+        )
+        windows = Windows((2,), (1,), ((0, 0),), (1,))
+        x = own.make_bound(CONV_INPUT).forward(y, w, windows=windows, groups=1, size=(3,))
+        assert place.numpy(x).ravel().tolist() == [np.inf, 0, -np.inf]
+        x = place.array(np.array([[[6e4, 6e4, -6e4]]], "float16"))
+        windows = Windows((3,), (1,), ((0, 0),), (1,))
+        total = own.make_bound(SUM_POOL).forward(x, windows=windows)
+        np.testing.assert_array_equal(place.numpy(total), place.numpy(x)[..., :1])
 
 
 def has_gaps(array):
