@@ -66,12 +66,11 @@ def _ready(x: Array) -> Array:
 @lru_cache(1024)
 def _geometry(windows: Any, size: tuple[int, ...], counts: tuple[int, ...]) -> Any:
     """Return the kernels' struct of windows over three axes, as one element that CuPy copies."""
-    before = tuple(low for low, _ in windows.padding)
-    rows = (size, counts, windows.kernel, windows.stride, before, windows.dilation)
-    lead = 3 - len(size)
-    table = np.array(
-        [(int(row is not before),) * lead + tuple(row) for row in rows], dtype=np.int64
-    )
+    lead = (1,) * (3 - len(size))
+    before = (*(0 for _ in lead), *(low for low, _ in windows.padding))
+    kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
+    rows = [lead + each for each in (size, counts, kernel, stride)]
+    table = np.array([*rows, before, lead + dilation], dtype=np.int64)
     return table.reshape(-1).view(f"V{table.nbytes}")
 
 
