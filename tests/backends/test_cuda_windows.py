@@ -321,13 +321,15 @@ def made(launches, monkeypatch):
     return numbers
 
 
-def test_no_array_is_made_in_vain(made):
+@pytest.mark.parametrize("name", ["plain", "groups"])
+def test_no_array_is_made_in_vain(name, made):
     own = backend_for("cuda:1")
-    case = CASES["plain"]
+    case = CASES[name]
     wanted = {
         "conv": 2,  # what the windows show, and its product with the weights
         "conv_bias": 3,
-        "conv_weight": 3,  # the gradient of all images, channel by channel, is copied
+        # The gradient of all images, channel by channel; with groups the product is turned, too
+        "conv_weight": 3 if case.groups == 1 else 4,
         "conv_input": 3,
         **dict.fromkeys(("unfold_windows", "fold_windows", "sum_pool", "sum_unpool"), 1),
     }
