@@ -64,13 +64,12 @@ def _ready(x: Array) -> Array:
 
 
 @lru_cache(1024)
-def _geometry(windows: Any, size: tuple[int, ...], counts: tuple[int, ...]) -> Any:
+def _geometry(windows: Any, size: tuple[int, ...]) -> Any:
     """Return the kernels' struct of windows over three axes, as one element that CuPy copies."""
     lead = (1,) * (3 - len(size))
     before = (*(0 for _ in lead), *(low for low, _ in windows.padding))
-    kernel, stride, dilation = windows.kernel, windows.stride, windows.dilation
-    rows = [lead + each for each in (size, counts, kernel, stride)]
-    table = np.array([*rows, before, lead + dilation], dtype=np.int64)
+    rows = [lead + each for each in (size, windows.counts(size), windows.kernel, windows.stride)]
+    table = np.array([*rows, before, lead + windows.dilation], dtype=np.int64)
     return table.reshape(-1).view(f"V{table.nbytes}")
 
 
@@ -101,24 +100,21 @@ def _unfold(x: Array, windows: Any, shape: tuple[int, ...], steps: Steps) -> Arr
     """Return what the windows show, in an array of this shape."""
     x = cupy.ascontiguousarray(x)
     out = cupy.empty(shape, dtype=x.dtype)
-    size = x.shape[2:]
-    counts = windows.counts(size)
     # Short numbers are only copied, so any of their length will do
     arrays = [each.view(cupy.int16) if x.dtype.name in _HALVES else each for each in (x, out)]
-    threads = prod(x.shape[:2]) * prod(counts)
-    geometry = _geometry(windows, size, counts)
+    size = x.shape[2:]
+    threads = prod(x.shape[:2]) * prod(windows.counts(size))
+    geometry = _geometry(windows, size)
     _launch("unfold", threads, arrays[0], *arrays, geometry, *x.shape[:2], *steps)
     return out
 
 
 @_by_parts
-def _fold(
-    columns: Array, windows: Any, shape: tuple[int, ...], counts: tuple[int, ...], steps: Steps
-) -> Array:
+def _fold(columns: Array, windows: Any, shape: tuple[int, ...], steps: Steps) -> Array:
     """Return an array of this shape, to which each window has added what it shows."""
     ready = _ready(columns)
     out = cupy.empty(shape, dtype=ready.dtype)
-    geometry = _geometry(windows, shape[2:], counts)
+    geometry = _geometry(windows, shape[2:])
     _launch("fold", out.size, out, ready, out, geometry, *shape[:2], *steps)
     return _finish(out, columns)
 
@@ -131,7 +127,7 @@ def unfold_windows(xp: Backend, x: Array, windows: Any) -> Array:
 
 def fold_windows(xp: Backend, y: Array, windows: Any, size: Sequence[int]) -> Array:
     """Return the sum of what the windows show of each element, in one launch."""
-    return _fold(y, windows, (*y.shape[:2], *size), y.shape[3:], _steps(y.shape))
+    return _fold(y, windows, (*y.shape[:2], *size), _steps(y.shape))
 
 
 def _steps(shape: tuple[int, ...]) -> Steps:
@@ -206,10 +202,10 @@ def conv_input(
     """Return the gradient by the input: each window shows the weights, times what it gets."""
     weights, values = _grouped(_rows(_wide(w)), groups), _grouped(_by_channel(_wide(y)), groups)
     columns = xp.matmul(_transposed(weights), values)
-    images, counts = y.shape[0], y.shape[2:]
+    images = y.shape[0]
     shape = (images, w.shape[1] * groups, *size)
-    steps = _steps_of_columns(images, prod(windows.kernel), prod(counts))
-    out = _fold(columns, windows, shape, counts, steps)
+    steps = _steps_of_columns(images, prod(windows.kernel), prod(y.shape[2:]))
+    out = _fold(columns, windows, shape, steps)
     return _finish(out, y) if y.dtype == w.dtype else out
 
 
@@ -233,9 +229,8 @@ def _lowest(x: Array) -> Any:
 def max_pool(xp: Backend, x: Array, windows: Any) -> Array:
     """Return the greatest element of each window, in one launch."""
     ready = _ready(x)
-    counts = windows.counts(x.shape[2:])
-    out = cupy.empty((*x.shape[:2], *counts), dtype=ready.dtype)
-    geometry = _geometry(windows, x.shape[2:], counts)
+    out = cupy.empty((*x.shape[:2], *windows.counts(x.shape[2:])), dtype=ready.dtype)
+    geometry = _geometry(windows, x.shape[2:])
     images = prod(x.shape[:2])
     _launch("max_pool", out.size, out, ready, out, geometry, images, _lowest(ready))
     return _finish(out, x)
@@ -248,7 +243,7 @@ def max_pool_x(
     ready = _ready(x)
     g, y = (cupy.ascontiguousarray(each, ready.dtype) for each in (g, out))
     result = cupy.empty(x.shape, dtype=ready.dtype)
-    geometry = _geometry(windows, x.shape[2:], out.shape[2:])
+    geometry = _geometry(windows, x.shape[2:])
     arrays = (g, ready, y, result)
     images = prod(x.shape[:2])
     _launch("max_pool_x", result.size, result, *arrays, geometry, images, _lowest(ready))
@@ -260,7 +255,7 @@ def greatest_at(xp: Backend, x: Array, out: Array, windows: Any) -> Array:
     ready = _ready(x)
     y = cupy.ascontiguousarray(out, ready.dtype)
     result = cupy.empty(out.shape, dtype=cupy.int64)
-    geometry = _geometry(windows, x.shape[2:], out.shape[2:])
+    geometry = _geometry(windows, x.shape[2:])
     images = prod(x.shape[:2])
     _launch("greatest_at", y.size, y, ready, y, result, geometry, images, _lowest(ready))
     return result
@@ -269,9 +264,8 @@ def greatest_at(xp: Backend, x: Array, out: Array, windows: Any) -> Array:
 @_by_parts
 def _sum_pool(x: Array, windows: Any) -> Array:
     ready = _ready(x)
-    counts = windows.counts(x.shape[2:])
-    out = cupy.empty((*x.shape[:2], *counts), dtype=ready.dtype)
-    geometry = _geometry(windows, x.shape[2:], counts)
+    out = cupy.empty((*x.shape[:2], *windows.counts(x.shape[2:])), dtype=ready.dtype)
+    geometry = _geometry(windows, x.shape[2:])
     _launch("sum_pool", out.size, out, ready, out, geometry, prod(x.shape[:2]))
     return _finish(out, x)
 
@@ -283,6 +277,5 @@ def sum_pool(xp: Backend, x: Array, windows: Any) -> Array:
 
 def sum_unpool(xp: Backend, y: Array, windows: Any, size: Sequence[int]) -> Array:
     """Give each window's value to all its elements, in one launch."""
-    counts = y.shape[2:]
-    steps = (y.shape[1] * prod(counts), prod(counts), 0)
-    return _fold(y, windows, (*y.shape[:2], *size), counts, steps)
+    steps = (prod(y.shape[1:]), prod(y.shape[2:]), 0)
+    return _fold(y, windows, (*y.shape[:2], *size), steps)
