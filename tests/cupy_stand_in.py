@@ -2131,7 +2131,8 @@ def _lacks(name: str) -> Any:
 # Putting it in CuPy's place ----------------------------------------------------------------------
 
 _OURS = tuple(
-    f"agrad.backends.{name}" for name in ("cupy", "cuda_kernels", "cuda_blas", "cuda_graphs")
+    f"agrad.backends.{name}"
+    for name in ("cupy", "cuda_kernels", "cuda_windows", "cuda_blas", "cuda_graphs")
 )
 
 # What is CuPy, and what holds on to CuPy's classes from when it was imported

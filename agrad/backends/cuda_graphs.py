@@ -219,10 +219,10 @@ def _are_close(x: Any, y: Any, start: Any) -> bool:
         return bool(np.array_equal(x, y))
     tolerance, rounding = _TOLERANCE[x.dtype.char], float(np.finfo(x.dtype).eps)
     kind = np.result_type(x.dtype, "float64")
-    x, y, start = (np.asarray(each).astype(kind) for each in (x, y, start))
     if not np.array_equal(np.isfinite(x), np.isfinite(y)):
         return False
+    start = np.broadcast_to(start, x.shape)
     finite = np.isfinite(y) & np.isfinite(start)
-    change = np.linalg.norm(np.where(finite, y - start, 0))
-    most = tolerance * change + rounding * np.linalg.norm(np.where(finite, y, 0))
-    return bool(np.linalg.norm(np.where(finite, x - y, 0)) <= most)
+    x, y, start = (each[finite].astype(kind) for each in (x, y, start))
+    most = tolerance * np.linalg.norm(y - start) + rounding * np.linalg.norm(y)
+    return bool(np.linalg.norm(x - y) <= most)

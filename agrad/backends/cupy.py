@@ -1,13 +1,13 @@
 """CuPy: the backend of the devices "cuda", "cuda:0", "cuda:1", ..."""
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import cache, cached_property, wraps
+from functools import cache, cached_property, partial, wraps
 from typing import Any
 
 import array_api_compat.cupy
 import cupy
 
-from agrad.backends import cuda_blas, cuda_kernels
+from agrad.backends import cuda_blas, cuda_kernels, cuda_windows
 from agrad.backends.cuda_graphs import Graph
 from agrad.backends.generic import AdamNumbers, Array, Backend
 from agrad.backends.special import Special
@@ -70,6 +70,8 @@ class CuPyBackend(Backend):
             with device:
                 return function(*args, **kwargs)
 
+        if isinstance(function, partial):  # it has no name of its own, for recorded steps to show
+            on_device.__name__ = function.func.__name__.strip("_")
         return on_device
 
     def asarray(self, data: Any, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -230,6 +232,17 @@ CuPyBackend.kernels = {
     "nll.z": _nll_z,
     "standardize": _standardize,
     "standardize.x": _standardize_x,
+    "conv": cuda_windows.conv,
+    "conv_bias": cuda_windows.conv_bias,
+    "conv_input": cuda_windows.conv_input,
+    "conv_weight": cuda_windows.conv_weight,
+    "fold_windows": cuda_windows.fold_windows,
+    "greatest_at": cuda_windows.greatest_at,
+    "max_pool": cuda_windows.max_pool,
+    "max_pool.x": cuda_windows.max_pool_x,
+    "sum_pool": cuda_windows.sum_pool,
+    "sum_unpool": cuda_windows.sum_unpool,
+    "unfold_windows": cuda_windows.unfold_windows,
 }
 
 

@@ -416,3 +416,21 @@ def test_classes_as_python_numbers_dont_make_the_host_wait_either(waits):
     assert waits == []
     with pytest.raises(ValueError, match="class 2 is out of range"):
         step(model, optimizer, ag.ones((3,), dtype=ag.float32, device="cuda:1"), 2)
+
+
+# Recorded steps ----------------------------------------------------------------------------------
+
+
+def test_a_recorded_step_names_the_kernels_that_it_runs(stand_in):
+    model = ag.nn.Sequential(
+        ag.nn.Conv1d(1, 2, 3), ag.nn.ReLU(), ag.nn.MaxPool1d(2), ag.nn.Flatten(), ag.nn.Linear(4, 3)
+    ).to("cuda:1")
+    optimizer = ag.optim.SGD(model.parameters(), lr=0.1)
+    recorded = ag.compile(lambda images, labels: step(model, optimizer, images, labels))
+    labels = ag.asarray([1, 0], device="cuda:1")
+    for _ in range(4):
+        recorded(ag.ones((2, 1, 6), dtype=ag.float32, device="cuda:1"), labels)
+    program = recorded.program()
+    for name in ("conv_bias", "max_pool", "affine_transform", "nll_z", "max_pool_x", "relu_x"):
+        assert f" {name}(" in program
+    assert "on_device" not in program

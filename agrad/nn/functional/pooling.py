@@ -131,7 +131,7 @@ def _greatest_at(xp: Any, x: Any, out: Any, windows: Windows) -> Any:
     return total
 
 
-_GREATEST_AT = Primitive("greatest_at", _greatest_at, x=None, out=None)
+_GREATEST_AT = Primitive("greatest_at", _greatest_at, fused=True, x=None, out=None)
 
 
 def _sum_pool(xp: Any, x: Any, windows: Windows) -> Any:
