@@ -216,9 +216,9 @@ class Graph:
 
     def launch(self, stream: Stream | None = None) -> None:
         for function, args, kwargs, results in self.calls:
-            for old, new in zip(results, _arrays_in(function(*args, **kwargs)), strict=True):
-                if not np.may_share_memory(old._host, new._host):
-                    old._host[...] = new._host
+            for host, new in zip(results, _arrays_in(function(*args, **kwargs)), strict=True):
+                if not np.may_share_memory(host, new._host):
+                    host[...] = new._host
 
 
 def _captures(function: Callable[[], None]) -> bool:
@@ -266,7 +266,8 @@ def _kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         for each in results:
             if each._base is None and not any(each is other for other in given):
                 _poison(each._host)
-        stream.calls.append((function, args, kwargs, results))
+        # Their memory, since `shape` may be set later
+        stream.calls.append((function, args, kwargs, [each._host for each in results]))
         return result
 
     return launch
