@@ -33,6 +33,15 @@ def test_it_prints_times_and_ratios(script, capsys):
     assert err == "PyTorch, CUDA graph is left out: a CUDA graph needs a GPU\n"
 
 
+def test_it_says_so_where_a_recorded_step_is_no_cuda_graph(script, capsys, monkeypatch):
+    compiled = importlib.import_module("agrad.compile").Compiled
+    program, reason = compiled.program, "# not captured as a graph: there is none"
+    monkeypatch.setattr(compiled, "program", lambda self: f"{reason}\n{program(self)}")
+    script.main([*QUICK, "--networks", "MLP"])
+    err = capsys.readouterr().err
+    assert f"agrad recorded, as a CUDA graph, is left out: {reason}\n" in err
+
+
 def test_it_prints_json(script, capsys):
     script.main([*QUICK, "--json"])
     found = json.loads(capsys.readouterr().out)
