@@ -112,7 +112,7 @@ def one_step(model: Any, optimizer: Any, functional: Any) -> Callable[[Any, Any]
 def of_agrad(problem: Problem, device: str, recorded: bool) -> Contestant:
     model = ag.nn.Sequential(*NETWORKS[problem.network](ag.nn)).to(device)
     model.load_state_dict(problem.weights())
-    step = one_step(model, ag.optim.SGD(model.parameters(), LR), ag.nn.functional)
+    step: Any = one_step(model, ag.optim.SGD(model.parameters(), LR), ag.nn.functional)
     step = ag.compile(step) if recorded else step
     images, classes = (ag.Tensor(each).to(device) for each in problem.data())
 
