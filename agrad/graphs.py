@@ -9,6 +9,7 @@ from typing import Any
 
 from agrad.backends import Backend
 from agrad.backends.recorder import ELEMENTWISE, UPDATES, Call, Symbol, TracedNumber
+from agrad.fusion import join_elementwise
 from agrad.program import Program, Results, Source, Value
 from agrad.routine import Routine, function_text
 
@@ -20,6 +21,8 @@ def routine_for(program: Program, results: Results) -> Routine:
     backend = _graph_backend(program, results)
     if backend is None:
         return Routine(program, results)
+    if backend.joined is not None:
+        join_elementwise(program, backend)
     return _GraphRoutine(program, results, backend)
 
 

@@ -2133,7 +2133,7 @@ def _lacks(name: str) -> Any:
 
 _OURS = tuple(
     f"agrad.backends.{name}"
-    for name in ("cupy", "cuda_kernels", "cuda_windows", "cuda_blas", "cuda_graphs")
+    for name in ("cupy", "cuda_kernels", "cuda_windows", "cuda_blas", "cuda_fusion", "cuda_graphs")
 )
 
 # What is CuPy, and what holds on to CuPy's classes from when it was imported

@@ -42,7 +42,7 @@ FLOORS = [
     ["transforms"],
     ["nn", "data"],
     ["optim"],
-    ["guards", "io", "models", "routine"],
+    ["fusion", "guards", "io", "models", "routine"],
     ["graphs"],
     ["compile"],
 ]

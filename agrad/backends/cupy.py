@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.cupy
 import cupy
 
-from agrad.backends import cuda_blas, cuda_kernels, cuda_windows
+from agrad.backends import cuda_blas, cuda_fusion, cuda_kernels, cuda_windows
 from agrad.backends.cuda_graphs import Graph
 from agrad.backends.generic import AdamNumbers, Array, Backend
 from agrad.backends.special import Special
@@ -49,6 +49,7 @@ class CuPyBackend(Backend):
     array_type = cupy.ndarray
     reads_values = False
     updates_together = True
+    joinable = cuda_fusion.EXPRESSIONS.keys()
 
     def __init__(self, index: int) -> None:
         super().__init__(array_api_compat.cupy, cupy.cuda.Device(index), f"cuda:{index}")
@@ -132,6 +133,9 @@ class CuPyBackend(Backend):
             if left:
                 super().momentum_all(momentum, lr, *zip(*left, strict=True))
         return list(vs), list(ps)
+
+    def joined(self, steps: Any, inputs: int) -> Callable[..., Any]:
+        return self.bind(cuda_fusion.joined(steps, inputs))
 
     def graph(self, work: Callable[..., Any], kinds: Sequence[str]) -> Graph:
         return Graph(self.device, work, kinds)

@@ -7,7 +7,7 @@ that can do better has a file of its own next to this one.
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -135,6 +135,11 @@ class Backend:
 
     #: Whether `axpy_all` and its kin take less time than to change one array after the other
     updates_together = False
+
+    #: The names of elementwise calls that ``joined(steps, inputs)`` makes one function of, as
+    #: `cuda_fusion.joined` does
+    joinable: Collection[str] = ()
+    joined: Callable[..., Callable[..., Array]] | None = None
 
     #: ``graph(work, kinds)`` returns ``work(*args)`` as one launch, as `cuda_graphs.Graph` has it;
     #: None if there is no such thing

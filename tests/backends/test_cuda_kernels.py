@@ -107,12 +107,26 @@ def test_the_kernels_compile(file, real, arch, tmp_path):
     assert "width" in compile_cuda(broken, options, arch, tmp_path)
 
 
+def _kernel_of_all(fusion):
+    """Return a kernel that has each expression of joined calls once."""
+    masks = ("greater", "greater_equal", "less", "less_equal")
+    names = [name for name in fusion.EXPRESSIONS if name not in masks]
+    steps = [("bool", name, ("x0", "-1.5")) for name in masks]
+    steps += [
+        ("T", name, (f"t{i % 4}" if name == "where" else "x0", "x1", "2.0"))
+        for i, name in enumerate(names)
+    ]
+    function = fusion.joined(tuple(steps), 2)
+    return next(cell.cell_contents for cell in function.__closure__)
+
+
 @pytest.mark.parametrize("real", ["float", "double"])
 def test_what_the_elementwise_kernels_run_compiles(real, tmp_path, monkeypatch):
     enter, *args = PLACES["cupy-stand-in"]
     with enter(*args):
         module = importlib.import_module("agrad.backends.cupy")
         kernels = [module._axpy(), module.cuda_kernels._relu_x()]
+        kernels += [_kernel_of_all(module.cuda_fusion)]
     for kernel in kernels:
         # CuPy puts the body into a loop, where the parameters have these types
         parameters = [f"const T& {each.name}" for each in kernel.in_params]
