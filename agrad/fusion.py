@@ -59,7 +59,7 @@ def _can_join(program: Program, backend: Backend, call: Call) -> bool:
         isinstance(x, (Symbol, TracedNumber)) or (type(x) in (int, float) and isfinite(x))
         for x in call.args
     )
-    return out.base is None and len(dtypes) == 1 and dtypes <= set(_FLOATS) and all(numbers)
+    return len(dtypes) == 1 and dtypes <= set(_FLOATS) and all(numbers)
 
 
 def _is_bool(x: Any) -> bool:
@@ -83,10 +83,9 @@ def _joined(program: Program, backend: Backend, chain: list[Call]) -> Call:
             names[program.stand_in(x)] if isinstance(x, (Symbol, TracedNumber)) else repr(float(x))
             for x in call.args
         )
-        steps.append(("bool" if _is_bool(call.out) else "T", call.name, texts))
+        steps.append((call.name, texts))
         names[call.out] = f"t{i}"
     assert backend.joined is not None
     joined = Call("joined", backend.joined(tuple(steps), len(inputs)), tuple(inputs), {})
     joined.out = chain[-1].out
-    joined.out.call = joined
     return joined

@@ -37,23 +37,23 @@ EXPRESSIONS = {
 
 
 @cache
-def joined(steps: tuple[tuple[str, str, tuple[str, ...]], ...], inputs: int) -> Callable[..., Any]:
+def joined(steps: tuple[tuple[str, tuple[str, ...]], ...], inputs: int) -> Callable[..., Any]:
     """Return a function of arrays and numbers, of one data type, that makes some calls at once.
 
     Parameters
     ----------
-    steps : tuple of (str, str, tuple of str)
-        The calls: the type of what each gives, "T" or "bool"; its name; and its arguments: "x0" is
-        the first input, "t0" what the first call gives, and anything else a number.
+    steps : tuple of (str, tuple of str)
+        The calls: the name of each, and its arguments: "x0" is the first input, "t0" what the first
+        call gives, and anything else a number. What is true is 1, what is false is 0.
     inputs : int
         How many inputs there are.
     """
     lines = [
-        f"{kind} t{i} = {EXPRESSIONS[name].format(*map(_operand, args))};"
-        for i, (kind, name, args) in enumerate(steps)
+        f"T t{i} = {EXPRESSIONS[name].format(*map(_operand, args))};"
+        for i, (name, args) in enumerate(steps)
     ]
     body = "\n".join([*lines, f"y = t{len(steps) - 1}"])
-    name = "_".join(["joined", *(name for _, name, _ in steps[:4])])
+    name = "_".join(["joined", *(name for name, _ in steps[:4])])
     kernel = cupy.ElementwiseKernel(
         ", ".join(f"T x{i}" for i in range(inputs)), "T y", body, f"agrad_{name}"
     )

@@ -111,9 +111,9 @@ def _kernel_of_all(fusion):
     """Return a kernel that has each expression of joined calls once."""
     masks = ("greater", "greater_equal", "less", "less_equal")
     names = [name for name in fusion.EXPRESSIONS if name not in masks]
-    steps = [("bool", name, ("x0", "-1.5")) for name in masks]
+    steps = [(name, ("x0", "-1.5")) for name in masks]
     steps += [
-        ("T", name, (f"t{i % 4}" if name == "where" else "x0", "x1", "2.0"))
+        (name, (f"t{i % 4}" if name == "where" else "x0", "x1", "2.0"))
         for i, name in enumerate(names)
     ]
     function = fusion.joined(tuple(steps), 2)
