@@ -28,6 +28,7 @@ from agrad.backends import (
 from agrad.backends.recorder import replace_traced
 from agrad.dtypes import get_default_dtype
 from agrad.guards import Conditions, Guards, Watcher
+from agrad.ops.casting import casting_state
 from agrad.optim.optimizer import Optimizer
 from agrad.program import Program, Results, Source
 from agrad.routine import Routine
@@ -394,7 +395,7 @@ def _add_modes(conditions: Conditions) -> None:
         conditions.add(f"{conditions.bind(mode)}() is {conditions.bind(mode())}")
 
 
-_MODES = (is_grad_enabled, get_default_dtype, default_backend)
+_MODES = (is_grad_enabled, get_default_dtype, default_backend, casting_state)
 
 
 def _add_arguments(conditions: Conditions, leaves: Sequence[Any]) -> None:

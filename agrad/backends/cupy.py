@@ -8,10 +8,14 @@ import array_api_compat.cupy
 import cupy
 
 from agrad.backends import cuda_kernels
-from agrad.backends.generic import AdamNumbers, Array, Backend
+from agrad.backends.generic import AdamNumbers, Array, Backend, matmul_precision
 from agrad.backends.special import Special
 
-__all__ = ["CuPyBackend", "cuda", "device_count"]
+__all__ = ["CuPyBackend", "cuda", "device_count", "made"]
+
+
+# CuPy's numbers for how a product is computed, from its cupy/_core/_routines_linalg.pxd
+_COMPUTE_DEFAULT, _COMPUTE_TF32 = 1, 7
 
 
 class CuPySpecial(Special):
@@ -140,6 +144,12 @@ class CuPyBackend(Backend):
         kernel = cuda_kernels.has_rows(x, axis)
         return cuda_kernels.log_softmax(x) if kernel else super().log_softmax(x, axis)
 
+    def set_matmul_precision(self, precision: str) -> None:
+        # CuPy has it for all GPUs together, but looks whether the current one knows TF32
+        kind = _COMPUTE_DEFAULT if precision == "highest" else _COMPUTE_TF32
+        with self.device:
+            cupy._core.set_compute_type(cupy.float32, kind)
+
     def getitem(self, x: Array, key: Any) -> Array:
         return x[key]
 
@@ -211,9 +221,20 @@ def _axpy() -> Any:
     return cupy.ElementwiseKernel("T alpha, T x", "T y", "y += alpha * x", "agrad_axpy")
 
 
-@cache
+_made: dict[int, CuPyBackend] = {}  # by their numbers
+
+
 def _backend(index: int) -> CuPyBackend:
-    return CuPyBackend(index)
+    if index not in _made:
+        backend = _made[index] = CuPyBackend(index)
+        if matmul_precision.chosen is not None:
+            backend.set_matmul_precision(matmul_precision.chosen)
+    return _made[index]
+
+
+def made() -> tuple[CuPyBackend, ...]:
+    """Return the backends of the GPUs that have been used so far."""
+    return tuple(_made.values())
 
 
 def device_count() -> int:

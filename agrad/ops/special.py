@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, is_grad_enabled, record
 from agrad.backends import is_number
+from agrad.ops.casting import cast_up, casting
 from agrad.ops.creation import asarray
 from agrad.ops.data_types import as_floating
 from agrad.ops.elementwise import add, subtract
@@ -198,6 +199,8 @@ def erfinv(x: TensorLike, /) -> "Tensor":
     >>> ag.special.erfinv(ag.Tensor([0.0, 0.5, 1.0])).tolist()
     [0.0, 0.4769362762044699, inf]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_ERFINV, (as_floating(x),))
 
 
@@ -1066,6 +1069,8 @@ def logsumexp(
     >>> ag.logsumexp(ag.Tensor([[1000.0, 1000.0], [0.0, 1.0]]), axis=1).tolist()
     [1000.6931471805599, 1.3132616875182228]
     """
+    if casting.state:
+        x = cast_up(x)
     x = as_floating(x)
     if axis is None:
         axis = tuple(range(x.ndim))
@@ -1102,6 +1107,8 @@ def softmax(x: TensorLike, /, *, axis: int = -1) -> "Tensor":
     >>> ag.softmax(ag.Tensor([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_SOFTMAX, (x,), axis=axis)
 
 
@@ -1133,6 +1140,8 @@ def log_softmax(x: TensorLike, /, *, axis: int = -1) -> "Tensor":
     >>> ag.log_softmax(ag.Tensor([1000.0, 0.0])).tolist()
     [0.0, -1000.0]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_LOG_SOFTMAX, (x,), axis=axis)
 
 

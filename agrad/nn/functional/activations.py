@@ -20,6 +20,7 @@ from agrad.ops import (
     tanh,
     where,
 )
+from agrad.ops.casting import cast_down, cast_up, casting
 from agrad.ops.data_types import as_floating
 from agrad.ops.special import ndtr
 from agrad.random import Generator, default_generator
@@ -220,6 +221,8 @@ def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
     [[-0.5, -0.25]]
     """
     x, weight = as_floating(input), asarray(weight)
+    if casting.state:
+        x, weight = cast_down(x, weight)
     if weight.size != 1:
         if weight.ndim != 1 or x.ndim < 2 or x.shape[1] != weight.shape[0]:
             raise ValueError(
@@ -653,6 +656,8 @@ def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> T
     """
     if beta == 0:
         raise ValueError("softplus: beta can't be 0")
+    if casting.state:
+        input = cast_up(input)
     x = as_floating(input)
     return record(_SOFTPLUS, (x,), beta=float(beta), threshold=float(threshold))
 
