@@ -42,7 +42,7 @@ FLOORS = [
     ["transforms"],
     ["nn", "data"],
     ["optim"],
-    ["guards", "io", "models", "routine"],
+    ["amp", "guards", "io", "models", "routine"],
     ["compile"],
 ]
 

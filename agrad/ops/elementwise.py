@@ -473,6 +473,8 @@ def square(x: TensorLike, /) -> "Tensor":
     >>> ag.square(ag.Tensor([-3, 2])).tolist()
     [9, 4]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_SQUARE, (x,))
 
 

@@ -9,6 +9,7 @@ from agrad.dtypes import dtype
 from agrad.ops import (
     abs,
     asarray,
+    astype,
     clip,
     divide,
     getitem,
@@ -728,6 +729,8 @@ def mish(input: TensorLike) -> Tensor:
     [0.0, 1000.0]
     """
     x = as_floating(input)
+    if casting.state and (wide := cast_up(x)) is not x:
+        return astype(mish(wide), x.dtype)
     return multiply(x, tanh(softplus(x)))
 
 
@@ -788,6 +791,8 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     x = as_floating(input)
+    if casting.state and (wide := cast_up(x)) is not x:
+        return astype(gelu(wide, approximate), x.dtype)
     if approximate == "tanh":
         return record(_GELU_TANH, (x,))
     return multiply(x, ndtr(x))
