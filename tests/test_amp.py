@@ -13,6 +13,12 @@ from tests.conftest import PARAMS, PLACES, cupy_stand_in
 
 HAVE_FLOAT16 = ("numpy", "cupy-stand-in", "cupy", "torch")  # JAX too, which takes long to begin
 RNG = np.random.default_rng(0)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers_for_each_test():
+    RNG.bit_generator.state = START
 
 
 @pytest.fixture(params=[each for each in PARAMS if each.values[0] in HAVE_FLOAT16])

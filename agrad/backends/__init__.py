@@ -341,7 +341,7 @@ def set_float32_matmul_precision(precision: str) -> None:
     float32 in any case, and PyTorch's and JAX's arrays go by settings of their own. Until it is
     chosen here, CuPy goes by the environment variable ``CUPY_TF32``. Of GPUs without TF32 (before
     Ampere, 2020) CuPy warns, and computes in float32. CuPy 14 uses TF32 for products of two
-    matrices, not for those of stacks of matrices.
+    matrices, not for those of two stacks of matrices.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """CuPy: the backend of the devices "cuda", "cuda:0", "cuda:1", ..."""
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import cache, cached_property, wraps
 from typing import Any
@@ -144,6 +145,16 @@ class CuPyBackend(Backend):
         kernel = cuda_kernels.has_rows(x, axis)
         return cuda_kernels.log_softmax(x) if kernel else super().log_softmax(x, axis)
 
+    def matmul(self, x1: Array, x2: Array) -> Array:
+        """Return the matrix product; a stack times one matrix is one product of all its rows.
+
+        CuPy's own would multiply one after the other, and without tensor cores.
+        """
+        if x1.ndim <= 2 or x2.ndim != 2:
+            return cupy.matmul(x1, x2)
+        rows = x1.reshape(math.prod(x1.shape[:-1]), x1.shape[-1])
+        return cupy.matmul(rows, x2).reshape(*x1.shape[:-1], x2.shape[-1])
+
     def set_matmul_precision(self, precision: str) -> None:
         # CuPy has it for all GPUs together, but looks whether the current one knows TF32
         kind = _COMPUTE_DEFAULT if precision == "highest" else _COMPUTE_TF32
@@ -176,7 +187,7 @@ class CuPyBackend(Backend):
 
 
 def _affine_transform(xp: Backend, x: Array, W: Array, b: Array) -> Array:
-    out = cupy.matmul(x, W.T)
+    out = xp.matmul(x, W.T)
     if out.dtype != b.dtype:
         return out + b
     out += b
