@@ -183,11 +183,30 @@ def test_a_type_that_is_asked_for_is_given(call):
 
 
 def test_ctc_loss_is_computed_in_float32():
-    x = ag.Tensor(array(5, 2, 3, dtype="float16"))
+    log_p = ag.astype(F.log_softmax(ag.Tensor(array(5, 2, 3)), -1), ag.float16)
     with ag.amp.autocast("cpu"):
-        log_p = F.log_softmax(x, -1)
-        loss = F.ctc_loss(ag.astype(log_p, ag.float16), [[1], [2]], [5, 5], [1, 1])
+        loss = F.ctc_loss(log_p, [[1], [2]], [5, 5], [1, 1])
     assert loss.dtype == ag.float32
+    assert loss.item() == F.ctc_loss(log_p.to(ag.float32), [[1], [2]], [5, 5], [1, 1]).item()
+
+
+def test_what_is_computed_in_float32_reaches_beyond_float16():
+    row = np.array([300.0, 400.0, 50000.0, 60000.0])
+    x = ag.Tensor(np.stack([row, row]).astype("float16"))
+    normal = (row[0] - row.mean()) / row.std()
+    with ag.amp.autocast("cpu"):
+        results = {
+            "sum": (ag.sum(x), 2 * row.sum()),
+            "square": (ag.square(x)[0, 0], 300**2),
+            "pow": ((x**2)[0, 1], 400**2),
+            "exp": (ag.exp(x[0, 0] / 5), math.exp(60)),
+            "norm": (ag.linalg.vector_norm(x[0]), np.linalg.norm(row)),
+            "mse_loss": (F.mse_loss(x, 0 * x), (row**2).mean()),
+            "layer_norm": (F.layer_norm(x, 4)[0, 0], normal),
+            "batch_norm": (F.batch_norm(x.T, None, None, training=True)[0, 0], normal),
+        }
+    for name, (result, expected) in results.items():
+        assert result.item() == pytest.approx(expected, rel=2e-3), name
 
 
 @pytest.mark.parametrize("dtype", ["float64", "complex64", "int64"])
@@ -329,9 +348,10 @@ def test_each_type_of_device_has_its_own():
     enter, *args = PLACES["cupy-stand-in"]
     with enter(*args):
         with ag.amp.autocast("cuda"):
-            assert [product_type(d) for d in ("cpu", "cuda:0", "cuda:1")] == ["float32"] + [
-                "float16"
-            ] * 2
+            types = [product_type(device) for device in ("cpu", "cuda:0", "cuda:1")]
+            assert types == ["float32", "float16", "float16"]
+            for device, kind in (("cpu", "float16"), ("cuda:0", "float32")):
+                assert ag.exp(ag.ones(1, dtype=ag.float16, device=device)).dtype == kind
             with ag.amp.autocast("cpu"), ag.amp.autocast("cuda:1", enabled=False):
                 assert product_type("cpu") == "float16"
                 assert product_type("cuda:1") == "float32"
@@ -679,13 +699,14 @@ def test_unscaling_alone_is_enough_for_an_update():
     assert scaler.get_scale() == 2**15
 
 
-def test_one_optimizer_with_overflow_makes_the_scale_smaller():
+@pytest.mark.parametrize("order", [1, -1])
+def test_one_optimizer_with_overflow_makes_the_scale_smaller(order):
     w, optimizer, scaler = ready(growth_interval=1)
     v = ag.Parameter([1.0])
     other = ag.optim.SGD([v], lr=0.25)
     v.grad = ag.Tensor([math.inf], dtype="float32")
-    scaler.step(other)
-    scaler.step(optimizer)
+    for each in [other, optimizer][::order]:
+        scaler.step(each)
     scaler.update()
     assert (v.tolist(), w.tolist(), scaler.get_scale()) == ([1.0], [0.5, 1.0], 2**15)
 

@@ -467,7 +467,7 @@ def _cumulate(
     include_initial: bool,
 ) -> "Tensor":
     options: dict[str, Any] = {}
-    if casting.state and dtype is None:
+    if casting.state:
         x = cast_up(x)
     x = asarray(x)
     if dtype is not None:

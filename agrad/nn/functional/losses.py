@@ -111,7 +111,7 @@ def _weights(x: Tensor, weight: TensorLike) -> Tensor:
 def _pair(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Tensor]:
     """Return two arguments of one shape; the second may be a number."""
     if casting.state:
-        input, target = cast_up(input), cast_up(target)
+        input = cast_up(input)
     x = as_floating(input)
     y = _like(x, target)
     if x.shape != y.shape and not is_number(target):
