@@ -62,7 +62,8 @@ SAME = {
         name: (lambda xp, name=name: getattr(xp, name), [M])
         for name in (
             *("exp", "expm1", "log", "log10", "log1p", "log2", "reciprocal", "sinh", "cosh"),
-            *("tan", "tanh", "sin", "cos", "sqrt", "abs", "square", "sum", "prod", "mean", "var"),
+            *("asin", "acos", "tan", "tanh", "sin", "cos", "sqrt", "abs", "square", "sum", "prod"),
+            *("mean", "var"),
         )
     },
     **{
@@ -107,6 +108,11 @@ SAME = {
     "F.linear without a bias": (lambda xp: xp.nn.functional.linear, [M, "*", M]),
     "F.prelu": (lambda xp: xp.nn.functional.prelu, [M, "*", (1,)]),
     "F.rms_norm": (lambda xp: lambda *x: xp.nn.functional.rms_norm(x[0], (4,), x[1]), [M, "*", V]),
+    "F.rms_norm without a weight": (lambda xp: lambda x: xp.nn.functional.rms_norm(x, (4,)), [M]),
+    "F.nll_loss, one by one": (
+        lambda xp: lambda *x: xp.nn.functional.nll_loss(*x, reduction="none"),
+        [M, CLASSES],
+    ),
     "F.layer_norm": (lambda xp: lambda *x: xp.nn.functional.layer_norm(x[0], (4,), *x[1:]), [M, V]),
     "F.group_norm": (lambda xp: lambda *x: xp.nn.functional.group_norm(x[0], 2, *x[1:]), [M, V]),
     "F.batch_norm": (lambda xp: xp.nn.functional.batch_norm, [M, "*", V, "*", V, "*", V, "*", V]),
@@ -170,6 +176,8 @@ def test_where_results_differ_from_pytorchs():
         assert ag.vecdot(x, x).dtype == ag.float32  # which isn't faster in float16
         assert ag.special.erf(short).dtype == ag.float32  # SciPy has none for float16
         assert F.binary_cross_entropy(short, short).dtype == ag.float32  # PyTorch's is an error
+        assert F.nll(short, [0] * 4).dtype == ag.float32
+        assert ag.linalg.matrix_norm(short, ord="nuc").dtype == ag.float32  # again an error
         assert F.gaussian_nll_loss(short, short, short).dtype == ag.float32
         assert F.instance_norm(ag.stack([short]), use_input_stats=True).dtype == ag.float16
 
@@ -203,6 +211,11 @@ def test_what_is_computed_in_float32_reaches_beyond_float16():
             "norm": (ag.linalg.vector_norm(x[0]), np.linalg.norm(row)),
             "mse_loss": (F.mse_loss(x, 0 * x), (row**2).mean()),
             "layer_norm": (F.layer_norm(x, 4)[0, 0], normal),
+            "multi_margin_loss": (
+                F.multi_margin_loss(x, [0, 0], p=2),
+                ((row[1:] - 299) ** 2).sum() / 4,
+            ),
+            "instance_norm": (F.instance_norm(ag.stack([x]))[0, 0, 0], normal),
             "batch_norm": (F.batch_norm(x.T, None, None, training=True)[0, 0], normal),
         }
     for name, (result, expected) in results.items():

@@ -26,7 +26,6 @@ from agrad.ops import (
     take_along_axis,
     where,
 )
-from agrad.ops.casting import cast_up, casting
 from agrad.ops.data_types import as_floating
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
@@ -95,8 +94,6 @@ def ctc_loss(
     3.0
     """
     check_reduction(reduction)
-    if casting.state:
-        log_probs = cast_up(log_probs)
     log_p = as_floating(log_probs)
     if log_p.ndim not in (2, 3):
         raise ValueError(

@@ -11,7 +11,6 @@ from agrad.ops import (
     sum,
     take,
 )
-from agrad.ops.casting import cast_up, casting
 from agrad.ops.data_types import as_floating
 from agrad.ops.linalg import vector_norm
 from agrad.tensor import Tensor
@@ -74,8 +73,6 @@ def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float =
     >>> cosine_similarity(Tensor([[1.0, 0.0]]), Tensor([[0.0, 2.0], [2.0, 0.0]])).tolist()
     [0.0, 1.0]
     """
-    if casting.state:
-        x1, x2 = cast_up(x1), cast_up(x2)
     x1, x2 = broadcast_arrays(as_floating(x1), as_floating(x2))
     return sum(multiply(normalize(x1, 2.0, dim, eps), normalize(x2, 2.0, dim, eps)), axis=dim)
 
