@@ -9,7 +9,7 @@ import pytest
 
 import agrad as ag
 from agrad.nn import functional as F
-from tests.conftest import PARAMS, PLACES, cupy_stand_in
+from tests.conftest import PARAMS, PLACES, cupy_stand_in, why_no_gpu
 
 HAVE_FLOAT16 = ("numpy", "cupy-stand-in", "cupy", "torch")  # JAX too, which takes long to begin
 RNG = np.random.default_rng(0)
@@ -866,3 +866,18 @@ def test_precision_can_be_chosen_without_a_gpu(precision):
             ag.ones(1, device="cuda")
         ag.set_float32_matmul_precision("high")
     assert ag.get_float32_matmul_precision() == "high"
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(bool(why_no_gpu()), reason=why_no_gpu())
+def test_precision_on_a_gpu(precision):
+    import cupy
+
+    x = ag.full((128, 128), 1 + 2.0**-14, dtype=ag.float32, device="cuda")
+    identity = ag.eye(128, dtype=ag.float32, device="cuda")
+    knows_tf32 = int(cupy.cuda.Device().compute_capability) >= 80
+    for name, error in (("highest", 0.0), ("high", 2.0**-10), ("highest", 0.0)):
+        if name == "highest" or knows_tf32:  # else CuPy warns
+            ag.set_float32_matmul_precision(name)
+            assert cupy._core.get_compute_type(cupy.float32) == (1 if name == "highest" else 7)
+            assert ag.abs(x @ identity - x).max().item() <= error
