@@ -1,6 +1,7 @@
 """agrad: automatic differentiation over any array library of the Array API standard."""
 
 from agrad import (
+    amp,
     backends,
     data,
     dtypes,
@@ -15,7 +16,12 @@ from agrad import (
     transforms,
 )
 from agrad.autograd import enable_grad, is_grad_enabled, no_grad
-from agrad.backends import get_default_device, set_default_device
+from agrad.backends import (
+    get_default_device,
+    get_float32_matmul_precision,
+    set_default_device,
+    set_float32_matmul_precision,
+)
 from agrad.compile import compile
 from agrad.dtypes import *
 from agrad.io import load, save
@@ -30,6 +36,7 @@ __array_api_version__ = "2025.12"
 __all__ = [
     "Parameter",
     "Tensor",
+    "amp",
     "backends",
     "compile",
     "data",
@@ -37,6 +44,7 @@ __all__ = [
     "enable_grad",
     "fft",
     "get_default_device",
+    "get_float32_matmul_precision",
     "is_grad_enabled",
     "linalg",
     "load",
@@ -49,6 +57,7 @@ __all__ = [
     "random",
     "save",
     "set_default_device",
+    "set_float32_matmul_precision",
     "special",
     "transforms",
 ]

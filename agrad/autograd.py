@@ -300,14 +300,8 @@ def is_grad_enabled() -> bool:
 _LATER = 0x20 | 0x80 | 0x200  # the flags of generators, coroutines and async generators
 
 
-class _SetMode(ContextDecorator):
-    """A context in which calls of this thread are, or are not, recorded."""
-
-    recording: bool
-
-    def __new__(cls, function: Any = None) -> Any:
-        mode = super().__new__(cls)
-        return mode if function is None else mode(function)  # @no_grad, without parentheses
+class Context(ContextDecorator):
+    """A context that holds for a thread, and a decorator of functions that run inside it."""
 
     def __call__(self, function: Function) -> Function:
         if getattr(function, "__code__", None) and function.__code__.co_flags & _LATER:
@@ -316,6 +310,16 @@ class _SetMode(ContextDecorator):
                 f"body runs later; write `with {type(self).__name__}():` inside it"
             )
         return super().__call__(function)
+
+
+class _SetMode(Context):
+    """A context in which calls of this thread are, or are not, recorded."""
+
+    recording: bool
+
+    def __new__(cls, function: Any = None) -> Any:
+        mode = super().__new__(cls)
+        return mode if function is None else mode(function)  # @no_grad, without parentheses
 
     def __enter__(self) -> None:
         _mode.before.append(_mode.recording)

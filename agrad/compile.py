@@ -22,6 +22,7 @@ from agrad.backends import (
     TracedNumber,
     backend_of,
     default_backend,
+    get_float32_matmul_precision,
     is_array,
     recording,
 )
@@ -29,6 +30,7 @@ from agrad.backends.recorder import replace_traced
 from agrad.dtypes import get_default_dtype
 from agrad.graphs import routine_for
 from agrad.guards import Conditions, Guards, Watcher
+from agrad.ops.casting import casting_state
 from agrad.optim.optimizer import Optimizer
 from agrad.program import Program, Results, Source
 from agrad.tensor import Parameter
@@ -402,7 +404,10 @@ def _add_modes(conditions: Conditions) -> None:
         conditions.add(f"{conditions.bind(mode)}() is {conditions.bind(mode())}")
 
 
-_MODES = (is_grad_enabled, get_default_dtype, default_backend)
+_MODES = (
+    *(is_grad_enabled, get_default_dtype, default_backend),
+    *(casting_state, get_float32_matmul_precision),
+)
 
 
 def _add_arguments(conditions: Conditions, leaves: Sequence[Any]) -> None:

@@ -25,6 +25,7 @@ from agrad.autograd import (
     wrap,
 )
 from agrad.backends import is_array, is_number
+from agrad.ops.casting import casting
 from agrad.random import default_generator
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
@@ -725,6 +726,7 @@ class _Rerun:
         self.args = [_snapshot(x) for x in args]
         self.kwargs = {name: _snapshot(x) for name, x in kwargs.items()}
         self.random_state = default_generator.state
+        self.casting_state = casting.state
 
     def result(self, out: Tensor, select: Callable[[Any], Tensor]) -> Tensor:
         """Return a result with a node that makes the call again when it is asked for its edges."""
@@ -747,11 +749,12 @@ class _Rerun:
     def call_again(self) -> Any:
         """Make the call again, recorded."""
         now, default_generator.state = default_generator.state, self.random_state
+        casts_now, casting.state = casting.state, self.casting_state
         try:
             with enable_grad():
                 return self.function(*self.args, **self.kwargs)
         finally:
-            default_generator.state = now
+            default_generator.state, casting.state = now, casts_now
 
 
 def _snapshot(x: Any) -> Any:

@@ -3,7 +3,7 @@
     python scripts/pytorch_names.py
 
 It lists what PyTorch has in torch.nn, torch.nn.functional, torch.nn.init, torch.nn.utils,
-torch.optim and torch.optim.lr_scheduler, and says of each name whether agrad has it.
+torch.optim, torch.optim.lr_scheduler and torch.amp, and says of each name whether agrad has it.
 """
 
 import argparse
@@ -40,6 +40,7 @@ LEFT_ASIDE = {
         *("constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal"),
         *("sparse", "uniform", "xavier_normal", "xavier_uniform"),
     ],
+    "torch.amp": [],
 }
 
 
@@ -66,7 +67,7 @@ def _belongs(value: Any, chapter: str) -> bool:
     if not (inspect.isclass(value) or callable(value)) or inspect.ismodule(value):
         return False
     home = getattr(value, "__module__", None) or "torch"
-    return home.startswith(("torch.nn", "torch.optim")) or (
+    return home.startswith(("torch.nn", "torch.optim", "torch.amp")) or (
         home in ("torch", "torch._C._nn", "torch._jit_internal") and chapter.endswith("functional")
     )
 

@@ -21,7 +21,7 @@ struct Product {
 };
 static std::vector<Product> products;
 
-template <class T>
+template <class T, class Sum>
 static void multiply(const Product& p)
 {
     for (long long i = 0; i < p.count; ++i) {
@@ -30,13 +30,14 @@ static void multiply(const Product& p)
         T* c = (T*)p.c + i * p.c_step;
         for (int row = 0; row < p.m; ++row)
             for (int column = 0; column < p.n; ++column) {
-                T sum = 0;
+                Sum sum = 0;
                 for (int j = 0; j < p.k; ++j)
-                    sum += (p.how_a ? a[j + (long long)row * p.a_row] : a[row + (long long)j * p.a_row])
-                        * (p.how_b ? b[column + (long long)j * p.b_row]
-                                   : b[j + (long long)column * p.b_row]);
+                    sum += Sum(p.how_a ? a[j + (long long)row * p.a_row]
+                                       : a[row + (long long)j * p.a_row])
+                        * Sum(p.how_b ? b[column + (long long)j * p.b_row]
+                                      : b[j + (long long)column * p.b_row]);
                 T* place = c + row + (long long)column * p.c_row;
-                *place = T(p.alpha) * sum + (p.beta ? T(p.beta) * *place : T(0));
+                *place = T(Sum(p.alpha) * sum + (p.beta ? Sum(p.beta) * Sum(*place) : Sum(0)));
             }
     }
 }
@@ -48,7 +49,14 @@ void set_hook(int (*function)(int)) { hook = function; }
 void run(int number)
 {
     const Product& p = products[number];
-    p.type ? multiply<double>(p) : multiply<float>(p);
+    if (p.type == 1)
+        multiply<double, double>(p);
+    else if (p.type == 0)
+        multiply<float, float>(p);
+#ifdef __FLT16_MANT_DIG__
+    else
+        multiply<_Float16, float>(p);
+#endif
 }
 
 int cublasCreate_v2(void** handle)
@@ -78,15 +86,19 @@ int cublasGemmStridedBatchedEx(
     if (handle != &context || !has_workspace)
         return NOT_INITIALIZED;
     bool is_double = computeType == 70;
-    if (Atype != is_double || Btype != is_double || Ctype != is_double || algo != -1
-        || (computeType != 68 && !is_double))
+    if (Atype != Btype || Atype != Ctype || Atype > 2 || is_double != (Atype == 1) || algo != -1
+        || (computeType != 68 && !is_double && !(computeType == 77 && Atype == 0)))
         return NOT_SUPPORTED;
+#ifndef __FLT16_MANT_DIG__
+    if (Atype == 2)
+        return NOT_SUPPORTED;
+#endif
     if (m < 0 || n < 0 || k < 0 || batchCount < 0 || lda < (transa ? k : m) || ldb < (transb ? n : k)
         || ldc < m || lda < 1 || ldb < 1 || ldc < 1)
         return INVALID_VALUE;
     double factor_a = is_double ? *(const double*)alpha : *(const float*)alpha;
     double factor_b = is_double ? *(const double*)beta : *(const float*)beta;
-    products.push_back({transa, transb, m, n, k, is_double, lda, ldb, ldc, batchCount, strideA,
+    products.push_back({transa, transb, m, n, k, Atype, lda, ldb, ldc, batchCount, strideA,
                         strideB, strideC, A, B, C, factor_a, factor_b});
     int number = (int)products.size() - 1;
     if (!hook || !hook(number)) {

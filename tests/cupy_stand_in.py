@@ -2086,6 +2086,7 @@ def _modules() -> dict[str, types.ModuleType]:
             "AxisError": np.exceptions.AxisError,
             "ComplexWarning": np.exceptions.ComplexWarning,
         },
+        "cupy._core": _compute_types(),
         "cupy.linalg": {
             **_LINALG,
             "LinAlgError": np.linalg.LinAlgError,
@@ -2116,6 +2117,22 @@ def _modules() -> dict[str, types.ModuleType]:
         if parent:
             setattr(modules[parent], child, module)
     return modules
+
+
+def _compute_types() -> dict[str, Any]:
+    """Return how CuPy sets in which way products are computed; here they know one way alone."""
+    types = {"f": 1}  # COMPUTE_TYPE_DEFAULT; 7 is COMPUTE_TYPE_TF32
+
+    def set_compute_type(dtype: Any, compute_type: int) -> None:
+        if compute_type not in range(8):
+            raise ValueError(f"Unknown compute type: {compute_type}")
+        _driver.get_current()  # CuPy asks what the device can do
+        types[np.dtype(dtype).char] = compute_type
+
+    def get_compute_type(dtype: Any) -> int:
+        return types[np.dtype(dtype).char]
+
+    return {"set_compute_type": set_compute_type, "get_compute_type": get_compute_type}
 
 
 def _get_special(name: str) -> ufunc:

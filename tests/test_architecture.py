@@ -42,7 +42,7 @@ FLOORS = [
     ["transforms"],
     ["nn", "data"],
     ["optim"],
-    ["fusion", "guards", "io", "models", "routine"],
+    ["amp", "fusion", "guards", "io", "models", "routine"],
     ["graphs"],
     ["compile"],
 ]

@@ -16,7 +16,13 @@ from agrad.nn import functional, init
 from agrad.ops import elementwise
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/index.md", "docs/tutorial.md", "docs/devices.md"]
+PAGES = [
+    "README.md",
+    "docs/index.md",
+    "docs/tutorial.md",
+    "docs/devices.md",
+    "docs/mixed_precision.md",
+]
 REFERENCE = {
     "agrad": [
         *ag.tensor.__all__,
@@ -26,7 +32,10 @@ REFERENCE = {
         "no_grad",
         "set_default_device",
         "get_default_device",
+        "set_float32_matmul_precision",
+        "get_float32_matmul_precision",
     ],
+    "amp": ag.amp.__all__,
     "autograd": [name for name in autograd.__all__ if not hasattr(ag, name)],
     "data": ag.data.__all__,
     "fft": ag.fft.__all__,

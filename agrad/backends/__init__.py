@@ -20,6 +20,7 @@ from agrad.backends.generic import (
     StepPlanner,
     Writing,
     has_integers,
+    matmul_precision,
 )
 from agrad.backends.numpy import CPU, default_rng, is_number
 from agrad.backends.numpy_steps import NumPySteps
@@ -43,7 +44,9 @@ __all__ = [
     "backend_of_dlpack",
     "default_backend",
     "default_rng",
+    "device_kind",
     "get_default_device",
+    "get_float32_matmul_precision",
     "has_integers",
     "is_array",
     "is_number",
@@ -51,6 +54,7 @@ __all__ = [
     "library_folders",
     "recording",
     "set_default_device",
+    "set_float32_matmul_precision",
 ]
 
 # Other people's libraries, by library and device, once an array of theirs has been seen
@@ -295,6 +299,87 @@ def known_devices() -> tuple[str, ...]:
 
         names.update((f"cuda:{index}", None) for index in range(device_count()))
     return tuple(names)
+
+
+def device_kind(device: str) -> str:
+    """Return whose a device is: "cuda" for "cuda:1", "torch" for "torch:cpu", "cpu" for itself.
+
+    Raises
+    ------
+    ValueError
+        If nobody has such devices.
+    """
+    kind = device.partition(":")[0] if isinstance(device, str) else None
+    known = dict.fromkeys([CPU.kind, "cuda", *_OPENERS, *(each.kind for each in _seen.values())])
+    if kind not in known:
+        raise ValueError(f"there are no devices of type {device!r}; known are {', '.join(known)}")
+    return kind
+
+
+# How exactly products are computed ----------------------------------------------------------------
+
+_PRECISIONS = ("highest", "high", "medium")
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Choose how exactly matrix products of float32 are computed: on GPUs, with TF32 or without.
+
+    Parameters
+    ----------
+    precision : {"highest", "high", "medium"}
+        "highest" computes in float32. With "high" and "medium" CuPy lets tensor cores multiply in
+        TF32, where factors keep 10 bits of their fractions instead of 23; sums stay in float32.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+
+    Notes
+    -----
+    It is for the whole process, and for GPUs that are first used later too. NumPy computes in
+    float32 in any case, and PyTorch's and JAX's arrays go by settings of their own. Until it is
+    chosen here, CuPy goes by the environment variable ``CUPY_TF32``. Of GPUs without TF32 (before
+    Ampere, 2020) CuPy warns, and computes in float32. CuPy 14 uses TF32 for products of two
+    matrices, not for those of two stacks of matrices.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.set_float32_matmul_precision("high")
+    >>> ag.get_float32_matmul_precision()
+    'high'
+    >>> ag.set_float32_matmul_precision("highest")
+    """
+    if precision not in _PRECISIONS:
+        raise ValueError(
+            f"the precision of products must be one of {', '.join(_PRECISIONS)}; got {precision!r}"
+        )
+    matmul_precision.chosen = precision
+    backends: list[Backend] = [CPU, *_seen.values()]
+    if "agrad.backends.cupy" in sys.modules:
+        from agrad.backends.cupy import made
+
+        backends += made()
+    for backend in backends:
+        backend.set_matmul_precision(precision)
+
+
+def get_float32_matmul_precision() -> str:
+    """Return how exactly matrix products of float32 are computed.
+
+    Returns
+    -------
+    str
+        What `set_float32_matmul_precision` was given last; "highest" at the start.
+
+    Examples
+    --------
+    >>> import agrad as ag
+    >>> ag.get_float32_matmul_precision()
+    'highest'
+    """
+    return matmul_precision.chosen or _PRECISIONS[0]
 
 
 def _device_name(device: Any) -> str:

@@ -18,7 +18,7 @@ import cupy
 
 from agrad.backends.generic import Array
 
-__all__ = ["direct", "matmul", "workspace"]
+__all__ = ["direct", "matmul", "use_tf32", "workspace"]
 
 # By the letter of NumPy's data type: cuBLAS's numbers for the type of the elements and for the one
 # that it computes in, and ctypes' type for factors
@@ -27,6 +27,7 @@ _TYPES: dict[str, tuple[int, int, Any]] = {
     "f": (0, 68, c_float),
     "d": (1, 70, c_double),
 }
+_TF32 = 77  # the same for float32, if it may be multiplied in TF32
 _DEFAULT = -1  # the algorithm: cuBLAS's choice
 _AS_IT_IS, _TRANSPOSED = 0, 1
 
@@ -85,6 +86,15 @@ def _check(status: int) -> None:
         raise RuntimeError(f"cuBLAS reports status {status}")
 
 
+# CuPy's numbers for how products are computed, from its cupy/_core/_routines_linalg.pxd
+_CUPYS_DEFAULT, _CUPYS_TF32 = 1, 7
+
+
+def use_tf32(whether: bool) -> None:
+    """Let products of float32 be computed in TF32, or not, if the current GPU knows it."""
+    cupy._core.set_compute_type(cupy.float32, _CUPYS_TF32 if whether else _CUPYS_DEFAULT)
+
+
 def matmul(x1: Array, x2: Array) -> Array:
     """Return the matrix product, of stacks of matrices too."""
     if _state.workspace is None:
@@ -113,6 +123,8 @@ def _product(x1: Array, x2: Array) -> Array:
 
     # cuBLAS goes by columns, where what goes by rows is transposed: (A B)^T = B^T A^T
     element, compute, real = _TYPES[x1.dtype.char]
+    if x1.dtype.char == "f" and cupy._core.get_compute_type(x1.dtype) == _CUPYS_TF32:
+        compute = _TF32
     blas, handle, own = library(), _handle(cupy.cuda.Device().id), _state.workspace
     assert own is not None
     stream = cupy.cuda.get_current_stream().ptr

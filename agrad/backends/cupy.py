@@ -1,5 +1,6 @@
 """CuPy: the backend of the devices "cuda", "cuda:0", "cuda:1", ..."""
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from functools import cache, cached_property, partial, wraps
 from typing import Any
@@ -9,10 +10,10 @@ import cupy
 
 from agrad.backends import cuda_blas, cuda_fusion, cuda_kernels, cuda_windows
 from agrad.backends.cuda_graphs import Graph
-from agrad.backends.generic import AdamNumbers, Array, Backend
+from agrad.backends.generic import AdamNumbers, Array, Backend, matmul_precision
 from agrad.backends.special import Special
 
-__all__ = ["CuPyBackend", "cuda", "device_count"]
+__all__ = ["CuPyBackend", "cuda", "device_count", "made"]
 
 
 class CuPySpecial(Special):
@@ -140,10 +141,6 @@ class CuPyBackend(Backend):
     def graph(self, work: Callable[..., Any], kinds: Sequence[str]) -> Graph:
         return Graph(self.device, work, kinds)
 
-    def matmul(self, x1: Array, x2: Array) -> Array:
-        with self.device:
-            return cuda_blas.matmul(x1, x2)
-
     def adam_all(
         self,
         numbers: AdamNumbers,
@@ -164,6 +161,22 @@ class CuPyBackend(Backend):
     def log_softmax(self, x: Array, axis: int = -1) -> Array:
         kernel = cuda_kernels.has_rows(x, axis)
         return cuda_kernels.log_softmax(x) if kernel else super().log_softmax(x, axis)
+
+    def matmul(self, x1: Array, x2: Array) -> Array:
+        """Return the matrix product; a stack times one matrix is one product of all its rows.
+
+        CuPy's own would multiply one after the other, and without tensor cores.
+        """
+        with self.device:
+            if x1.ndim <= 2 or x2.ndim != 2:
+                return cuda_blas.matmul(x1, x2)
+            rows = x1.reshape(math.prod(x1.shape[:-1]), x1.shape[-1])
+            return cuda_blas.matmul(rows, x2).reshape(*x1.shape[:-1], x2.shape[-1])
+
+    def set_matmul_precision(self, precision: str) -> None:
+        # CuPy has it for all GPUs together, but looks whether the current one knows TF32
+        with self.device:
+            cuda_blas.use_tf32(precision != "highest")
 
     def getitem(self, x: Array, key: Any) -> Array:
         return x[key]
@@ -256,9 +269,20 @@ def _axpy() -> Any:
     return cupy.ElementwiseKernel("T alpha, T x", "T y", "y += alpha * x", "agrad_axpy")
 
 
-@cache
+_made: dict[int, CuPyBackend] = {}  # by their numbers
+
+
 def _backend(index: int) -> CuPyBackend:
-    return CuPyBackend(index)
+    if index not in _made:
+        backend = _made[index] = CuPyBackend(index)
+        if matmul_precision.chosen is not None:
+            backend.set_matmul_precision(matmul_precision.chosen)
+    return _made[index]
+
+
+def made() -> tuple[CuPyBackend, ...]:
+    """Return the backends of the GPUs that have been used so far."""
+    return tuple(_made.values())
 
 
 def device_count() -> int:

@@ -13,10 +13,28 @@ from typing import Any, ClassVar, NamedTuple
 
 from agrad import dtypes
 
-__all__ = ["AdamNumbers", "Backend", "Bound", "StepPlanner", "Writing", "has_integers", "has_masks"]
+__all__ = [
+    "AdamNumbers",
+    "Backend",
+    "Bound",
+    "StepPlanner",
+    "Writing",
+    "has_integers",
+    "has_masks",
+    "matmul_precision",
+]
 
 Array = Any  # a raw array of whichever library
 _CREATION = frozenset(("arange", "empty", "eye", "full", "linspace", "ones", "zeros"))
+
+
+class _MatmulPrecision:
+    """How exactly products of float32 are computed, for backends that are made later too."""
+
+    chosen: str | None = None  # until somebody chooses, a library does as it does
+
+
+matmul_precision = _MatmulPrecision()
 
 
 class Bound(NamedTuple):
@@ -155,6 +173,7 @@ class Backend:
         self.library = library
         self.device = device
         self.name = name
+        self.kind = name.partition(":")[0]  # "cuda" of "cuda:1"
         self.bound = _Bindings(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -218,6 +237,9 @@ class Backend:
     def draw(self, function: Callable[..., Array]) -> Array:
         """Run ``function(xp)``, which gives another array each time."""
         return self.call(function)
+
+    def set_matmul_precision(self, precision: str) -> None:
+        """Compute products of float32 as exactly as is said, where the library leaves a choice."""
 
     # Arrays in and out ---------------------------------------------------------------------
 

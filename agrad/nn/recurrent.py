@@ -25,6 +25,7 @@ from agrad.ops import (
     stack,
     zeros,
 )
+from agrad.ops.casting import cast_down, casting
 from agrad.random import Generator
 from agrad.tensor import Parameter, Tensor
 from agrad.typing import DTypeLike, Shape
@@ -300,6 +301,8 @@ class _Layers(_Kind):
         w_ih, w_hh = parameters["weight_ih" + end], parameters["weight_hh" + end]
         b_ih, b_hh = parameters.get("bias_ih" + end), parameters.get("bias_hh" + end)
         w_hr = parameters.get("weight_hr" + end)
+        if casting.state:  # once, and not at each place
+            x, w_ih, w_hh, b_ih, b_hh, w_hr = cast_down(x, w_ih, w_hh, b_ih, b_hh, w_hr)
         ready = _affine(reshape(x, (-1, x.shape[-1])), w_ih, b_ih)
         places = _places(reshape(ready, (*x.shape[:2], w_ih.shape[0])))
         backwards = i % self._directions == 1

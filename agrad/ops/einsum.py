@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
+from agrad.ops.casting import cast_down, casting
 from agrad.ops.creation import asarray
 from agrad.ops.elementwise import multiply
 from agrad.ops.indexing import getitem
@@ -81,6 +82,8 @@ def einsum(subscripts: str, /, *operands: TensorLike) -> "Tensor":
             f"{type(subscripts).__name__}"
         )
     tensors = [asarray(x) for x in operands]
+    if casting.state:
+        tensors = cast_down(*tensors)
     inputs, output = _parse(subscripts, tuple(x.ndim for x in tensors))
     waiting = [_diagonal(_Operand(*pair)) for pair in zip(tensors, inputs, strict=True)]
     waiting = _without_ones(subscripts, waiting, output)
@@ -217,8 +220,8 @@ def _sum_out(x: _Operand, needed: Collection[str]) -> _Operand:
     axes = tuple(a for a, i in enumerate(indices) if i not in needed)
     if not axes:
         return x
-    # Small integers would become greater ones; floating-point numbers stay as they are.
-    tensor = sum(tensor, axis=axes, dtype=tensor.dtype if tensor.dtype.is_integer else None)
+    # Of their own type: small integers would become greater ones, and short numbers longer ones
+    tensor = sum(tensor, axis=axes, dtype=tensor.dtype)
     return _Operand(tensor, tuple(i for i in indices if i in needed))
 
 

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, record, record_view
+from agrad.ops.casting import cast_up, casting
 from agrad.ops.data_types import as_tensor, conjugate
 from agrad.ops.searching import where
 from agrad.typing import TensorLike
@@ -248,6 +249,8 @@ def pow(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
     >>> ag.pow(ag.Tensor([1.0, 2.0, 3.0]), 2).tolist()
     [1.0, 4.0, 9.0]
     """
+    if casting.state:
+        x1, x2 = cast_up(x1), cast_up(x2)
     return record(_POW, (x1, x2))
 
 
@@ -470,6 +473,8 @@ def square(x: TensorLike, /) -> "Tensor":
     >>> ag.square(ag.Tensor([-3, 2])).tolist()
     [9, 4]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_SQUARE, (x,))
 
 
@@ -520,6 +525,8 @@ def reciprocal(x: TensorLike, /) -> "Tensor":
     >>> ag.reciprocal(ag.Tensor([4.0, 0.5])).tolist()
     [0.25, 2.0]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_RECIPROCAL, (x,))
 
 
@@ -547,6 +554,8 @@ def exp(x: TensorLike, /) -> "Tensor":
     >>> ag.exp(ag.Tensor([0.0, 1.0]))
     Tensor([1.        , 2.71828183], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_EXP, (x,))
 
 
@@ -572,6 +581,8 @@ def expm1(x: TensorLike, /) -> "Tensor":
     >>> ag.expm1(ag.Tensor([0.0, 1e-20])).tolist()
     [0.0, 1e-20]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_EXPM1, (x,))
 
 
@@ -597,6 +608,8 @@ def log(x: TensorLike, /) -> "Tensor":
     >>> ag.log(ag.Tensor([1.0, 2.0]))
     Tensor([0.        , 0.69314718], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_LOG, (x,))
 
 
@@ -622,6 +635,8 @@ def log1p(x: TensorLike, /) -> "Tensor":
     >>> ag.log1p(ag.Tensor([0.0, 1e-20])).tolist()
     [0.0, 1e-20]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_LOG1P, (x,))
 
 
@@ -647,6 +662,8 @@ def log2(x: TensorLike, /) -> "Tensor":
     >>> ag.log2(ag.Tensor([1.0, 8.0])).tolist()
     [0.0, 3.0]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_LOG2, (x,))
 
 
@@ -672,6 +689,8 @@ def log10(x: TensorLike, /) -> "Tensor":
     >>> ag.log10(ag.Tensor([1.0, 100.0])).tolist()
     [0.0, 2.0]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_LOG10, (x,))
 
 
@@ -778,6 +797,8 @@ def tan(x: TensorLike, /) -> "Tensor":
     >>> ag.tan(ag.Tensor([0.0, 1.0]))
     Tensor([0.        , 1.55740772], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_TAN, (x,))
 
 
@@ -803,6 +824,8 @@ def asin(x: TensorLike, /) -> "Tensor":
     >>> ag.asin(ag.Tensor([0.0, 1.0]))
     Tensor([0.        , 1.57079633], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_ASIN, (x,))
 
 
@@ -828,6 +851,8 @@ def acos(x: TensorLike, /) -> "Tensor":
     >>> ag.acos(ag.Tensor([0.0, 1.0]))
     Tensor([1.57079633, 0.        ], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_ACOS, (x,))
 
 
@@ -950,6 +975,8 @@ def sinh(x: TensorLike, /) -> "Tensor":
     >>> ag.sinh(ag.Tensor([0.0, 1.0]))
     Tensor([0.        , 1.17520119], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_SINH, (x,))
 
 
@@ -975,6 +1002,8 @@ def cosh(x: TensorLike, /) -> "Tensor":
     >>> ag.cosh(ag.Tensor([0.0, 1.0]))
     Tensor([1.        , 1.54308063], dtype=float64)
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_COSH, (x,))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agrad.autograd import Primitive, Variable, is_grad_enabled, record, record_view
 from agrad.dtypes import dtype as as_dtype
+from agrad.ops.casting import cast_down, cast_up, casting
 from agrad.ops.creation import asarray, ones_like, tril, triu
 from agrad.ops.data_types import as_floating, conjugate
 from agrad.ops.elementwise import abs, conj, greater, multiply, real, subtract
@@ -108,6 +109,8 @@ def matmul(x1: TensorLike, x2: TensorLike, /) -> "Tensor":
     >>> ag.matmul(x, ag.Tensor([1, 10])).tolist()
     [21, 43]
     """
+    if casting.state:
+        x1, x2 = cast_down(x1, x2)
     return record(_MATMUL, (x1, x2))
 
 
@@ -506,6 +509,8 @@ def vector_norm(
     >>> norm.item(), x.grad.tolist()
     (4.0, [0.0, 1.0])
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_VECTOR_NORM, (asarray(x),), axis=axis, keepdims=keepdims, ord=ord)
 
 
@@ -551,6 +556,8 @@ def matrix_norm(
     >>> [ag.linalg.matrix_norm(x, ord=ord).item() for ord in ("fro", "nuc", 2, 1)]
     [5.0, 7.0, 4.0, 4.0]
     """
+    if casting.state:
+        x = cast_up(x)
     x = _matrices("matrix_norm", x)
     if ord is None or ord == "fro":
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)

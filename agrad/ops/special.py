@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agrad.autograd import Primitive, is_grad_enabled, record
 from agrad.backends import is_number
+from agrad.ops.casting import cast_up, casting
 from agrad.ops.creation import asarray
 from agrad.ops.data_types import as_floating
 from agrad.ops.elementwise import add, subtract
@@ -56,15 +57,20 @@ __all__ = [
 ]
 
 
+def _floating(x: TensorLike) -> "Tensor":
+    """Return real or complex numbers, of no short type under autocast: SciPy knows none."""
+    return as_floating(cast_up(x) if casting.state else x)
+
+
 def _pair(x: TensorLike, y: TensorLike) -> "tuple[Tensor, Tensor]":
     """Return two arguments as floating-point Tensors; a number takes the other's data type."""
     if is_number(x) and not is_number(y):
-        y = as_floating(y)
+        y = _floating(y)
         return asarray(x, dtype=y.dtype, device=y.device), y
-    x = as_floating(x)
+    x = _floating(x)
     if is_number(y):
         return x, asarray(y, dtype=x.dtype, device=x.device)
-    return x, as_floating(y)
+    return x, _floating(y)
 
 
 def _refuse_complex(function: str, *tensors: "Tensor") -> None:
@@ -111,7 +117,7 @@ def erf(x: TensorLike, /) -> "Tensor":
     >>> ag.special.erf(ag.Tensor([0.0, 1.0])).tolist()
     [0.0, 0.8427007929497148]
     """
-    return record(_ERF, (as_floating(x),))
+    return record(_ERF, (_floating(x),))
 
 
 _ERFC = Primitive(
@@ -140,7 +146,7 @@ def erfc(x: TensorLike, /) -> "Tensor":
     >>> ag.special.erfc(ag.Tensor([0.0, 1.0])).to(ag.float32)
     Tensor([1.       , 0.1572992], dtype=float32)
     """
-    return record(_ERFC, (as_floating(x),))
+    return record(_ERFC, (_floating(x),))
 
 
 _ERFCX = Primitive(
@@ -169,7 +175,7 @@ def erfcx(x: TensorLike, /) -> "Tensor":
     >>> ag.special.erfcx(ag.Tensor([0.0, 1000.0])).tolist()
     [1.0, 0.0005641893014533876]
     """
-    return record(_ERFCX, (as_floating(x),))
+    return record(_ERFCX, (_floating(x),))
 
 
 _ERFINV = Primitive(
@@ -198,7 +204,7 @@ def erfinv(x: TensorLike, /) -> "Tensor":
     >>> ag.special.erfinv(ag.Tensor([0.0, 0.5, 1.0])).tolist()
     [0.0, 0.4769362762044699, inf]
     """
-    return record(_ERFINV, (as_floating(x),))
+    return record(_ERFINV, (_floating(x),))
 
 
 _DENSITY = 1 / math.sqrt(2 * math.pi)  # of the standard normal distribution at 0
@@ -230,7 +236,7 @@ def ndtr(x: TensorLike, /) -> "Tensor":
     >>> ag.special.ndtr(ag.Tensor([0.0, 1.0])).tolist()
     [0.5, 0.8413447460685429]
     """
-    return record(_NDTR, (as_floating(x),))
+    return record(_NDTR, (_floating(x),))
 
 
 _NDTRI = Primitive(
@@ -259,7 +265,7 @@ def ndtri(x: TensorLike, /) -> "Tensor":
     >>> ag.special.ndtri(ag.Tensor([0.0, 0.5, 0.975])).tolist()
     [-inf, 0.0, 1.959963984540054]
     """
-    return record(_NDTRI, (as_floating(x),))
+    return record(_NDTRI, (_floating(x),))
 
 
 def _log_ndtr_x(xp: Any, g: Any, x: Any) -> Any:
@@ -293,7 +299,7 @@ def log_ndtr(x: TensorLike, /) -> "Tensor":
     >>> ag.special.log_ndtr(ag.Tensor([0.0, -1000.0])).tolist()
     [-0.6931471805599453, -500007.8266948122]
     """
-    return record(_LOG_NDTR, (as_floating(x),))
+    return record(_LOG_NDTR, (_floating(x),))
 
 
 # Gamma and beta functions ------------------------------------------------------------------------
@@ -329,7 +335,7 @@ def gamma(x: TensorLike, /) -> "Tensor":
     >>> ag.special.gamma(ag.Tensor([1.0, 5.0])).tolist()
     [1.0, 24.0]
     """
-    return record(_GAMMA, (as_floating(x),))
+    return record(_GAMMA, (_floating(x),))
 
 
 _GAMMALN = Primitive(
@@ -362,7 +368,7 @@ def gammaln(x: TensorLike, /) -> "Tensor":
     >>> ag.special.gammaln(ag.Tensor([1.0, 1000.0])).tolist()
     [0.0, 5905.220423209181]
     """
-    return record(_GAMMALN, (as_floating(x),))
+    return record(_GAMMALN, (_floating(x),))
 
 
 _DIGAMMA = Primitive(
@@ -396,7 +402,7 @@ def digamma(x: TensorLike, /) -> "Tensor":
     >>> ag.special.digamma(ag.Tensor([1.0, 2.0])).tolist()
     [-0.5772156649015329, 0.42278433509846713]
     """
-    return record(_DIGAMMA, (as_floating(x),))
+    return record(_DIGAMMA, (_floating(x),))
 
 
 psi = digamma  # SciPy's own name for it, by which SciPy's other functions look for it
@@ -441,7 +447,7 @@ def polygamma(n: int, x: TensorLike, /) -> "Tensor":
         raise TypeError(f"polygamma: n must be an int, got {type(n).__name__}")
     if n < 0:
         raise ValueError(f"polygamma: n must not be negative, got {n}")
-    return record(_POLYGAMMA, (as_floating(x),), n=n)
+    return record(_POLYGAMMA, (_floating(x),), n=n)
 
 
 def _beta_slope(xp: Any, x: Any, other: Any) -> Any:
@@ -640,11 +646,9 @@ def betainc(a: TensorLike, b: TensorLike, x: TensorLike, /) -> "Tensor":
     >>> ag.special.betainc(1.0, 2.0, ag.Tensor([0.25, 0.5])).tolist()
     [0.4375, 0.75]
     """
-    like = next((as_floating(each) for each in (x, a, b) if not is_number(each)), as_floating(x))
+    like = next((_floating(each) for each in (x, a, b) if not is_number(each)), _floating(x))
     a, b, x = (
-        asarray(each, dtype=like.dtype, device=like.device)
-        if is_number(each)
-        else as_floating(each)
+        asarray(each, dtype=like.dtype, device=like.device) if is_number(each) else _floating(each)
         for each in (a, b, x)
     )
     _refuse_gradient("betainc", "a", a)
@@ -721,7 +725,7 @@ def expit(x: TensorLike, /) -> "Tensor":
     >>> ag.special.expit(ag.Tensor([0.0, -1000.0])).tolist()
     [0.5, 0.0]
     """
-    x = as_floating(x)
+    x = _floating(x)
     _refuse_complex("expit", x)
     return record(_EXPIT, (x,))
 
@@ -756,7 +760,7 @@ def log_expit(x: TensorLike, /) -> "Tensor":
     >>> ag.special.log_expit(ag.Tensor([0.0, -1000.0])).tolist()
     [-0.6931471805599453, -1000.0]
     """
-    x = as_floating(x)
+    x = _floating(x)
     _refuse_complex("log_expit", x)
     return record(_LOG_EXPIT, (x,))
 
@@ -787,7 +791,7 @@ def logit(x: TensorLike, /) -> "Tensor":
     >>> ag.special.logit(ag.Tensor([0.0, 0.5, 1.0])).tolist()
     [-inf, 0.0, inf]
     """
-    return record(_LOGIT, (as_floating(x),))
+    return record(_LOGIT, (_floating(x),))
 
 
 # Entropy and its kin -----------------------------------------------------------------------------
@@ -911,7 +915,7 @@ def entr(x: TensorLike, /) -> "Tensor":
     >>> ag.special.entr(ag.Tensor([0.0, 0.5, -1.0])).tolist()
     [0.0, 0.34657359027997264, -inf]
     """
-    x = as_floating(x)
+    x = _floating(x)
     _refuse_complex("entr", x)
     return record(_ENTR, (x,))
 
@@ -1066,7 +1070,7 @@ def logsumexp(
     >>> ag.logsumexp(ag.Tensor([[1000.0, 1000.0], [0.0, 1.0]]), axis=1).tolist()
     [1000.6931471805599, 1.3132616875182228]
     """
-    x = as_floating(x)
+    x = _floating(x)
     if axis is None:
         axis = tuple(range(x.ndim))
     result = record(_LOGSUMEXP, (x,), axis=axis)
@@ -1102,6 +1106,8 @@ def softmax(x: TensorLike, /, *, axis: int = -1) -> "Tensor":
     >>> ag.softmax(ag.Tensor([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_SOFTMAX, (x,), axis=axis)
 
 
@@ -1133,6 +1139,8 @@ def log_softmax(x: TensorLike, /, *, axis: int = -1) -> "Tensor":
     >>> ag.log_softmax(ag.Tensor([1000.0, 0.0])).tolist()
     [0.0, -1000.0]
     """
+    if casting.state:
+        x = cast_up(x)
     return record(_LOG_SOFTMAX, (x,), axis=axis)
 
 
@@ -1164,7 +1172,7 @@ def i0(x: TensorLike, /) -> "Tensor":
     >>> ag.special.i0(ag.Tensor([0.0, 1.0])).to(ag.float32)
     Tensor([1.       , 1.2660658], dtype=float32)
     """
-    return record(_I0, (as_floating(x),))
+    return record(_I0, (_floating(x),))
 
 
 _I0E = Primitive(
@@ -1193,7 +1201,7 @@ def i0e(x: TensorLike, /) -> "Tensor":
     >>> ag.special.i0e(ag.Tensor([0.0, 1.0])).tolist()
     [1.0, 0.46575960759364043]
     """
-    return record(_I0E, (as_floating(x),))
+    return record(_I0E, (_floating(x),))
 
 
 def _over_x(xp: Any, value: Any, x: Any, limit: float) -> Any:
@@ -1229,7 +1237,7 @@ def i1(x: TensorLike, /) -> "Tensor":
     >>> ag.special.i1(ag.Tensor([0.0, 1.0])).to(ag.float32)
     Tensor([0.       , 0.5651591], dtype=float32)
     """
-    return record(_I1, (as_floating(x),))
+    return record(_I1, (_floating(x),))
 
 
 def _i1e_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
@@ -1262,7 +1270,7 @@ def i1e(x: TensorLike, /) -> "Tensor":
     >>> ag.special.i1e(ag.Tensor([0.0, 1.0])).tolist()
     [0.0, 0.2079104153497085]
     """
-    return record(_I1E, (as_floating(x),))
+    return record(_I1E, (_floating(x),))
 
 
 def _sinc_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
@@ -1302,4 +1310,4 @@ def sinc(x: TensorLike, /) -> "Tensor":
     >>> ag.special.sinc(ag.Tensor([0.0, 0.5])).tolist()
     [1.0, 0.6366197723675814]
     """
-    return record(_SINC, (as_floating(x),))
+    return record(_SINC, (_floating(x),))

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agrad.autograd import Primitive, record
+from agrad.ops.casting import cast_up, casting
 from agrad.ops.creation import asarray, full
 from agrad.ops.data_types import astype, conjugate
 from agrad.ops.manipulation import concat
@@ -71,6 +72,8 @@ def sum(
     (10, [4, 6])
     """
     if dtype is None:
+        if casting.state:
+            x = cast_up(x)
         return record(_SUM, (x,), axis=axis, keepdims=keepdims)
     x = astype(x, dtype, copy=False)
     return record(_SUM, (x,), axis=axis, keepdims=keepdims, dtype=x._data.dtype)
@@ -333,6 +336,8 @@ def prod(
     [2, 12]
     """
     if dtype is None:
+        if casting.state:
+            x = cast_up(x)
         return record(_PROD, (x,), axis=axis, keepdims=keepdims)
     x = astype(x, dtype, copy=False)
     return record(_PROD, (x,), axis=axis, keepdims=keepdims, dtype=x._data.dtype)
@@ -462,6 +467,8 @@ def _cumulate(
     include_initial: bool,
 ) -> "Tensor":
     options: dict[str, Any] = {}
+    if casting.state:
+        x = cast_up(x)
     x = asarray(x)
     if dtype is not None:
         x = astype(x, dtype, copy=False)

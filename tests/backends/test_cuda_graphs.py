@@ -39,7 +39,7 @@ def numbers(result):
     return [array for each in result or () for array in numbers(each)]
 
 
-def compare(place, make, arguments, captured=True):
+def compare(place, make, arguments, captured=True, tolerance=2e-4):
     """Run a step and its recording side by side, and return the recording.
 
     `make` is given the device, and returns a step and the Tensors that it changes.
@@ -54,7 +54,7 @@ def compare(place, make, arguments, captured=True):
             results, [*numbers(step(*args)), *numbers(tensors)], strict=True
         ):
             assert found.dtype == expected.dtype
-            np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
+            np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance / 10)
     if captured:
         assert [each.reason for each in graphs(recorded)] == [None]
     return recorded
@@ -127,6 +127,34 @@ def test_dropout_draws_anew_in_each_launch(place):
     assert [each.reason for each in graphs(step)] == [None]
     assert all(set(np.unique(each)) == {0, 2} for each in results)
     assert len({each.tobytes() for each in results}) == 6
+
+
+@pytest.mark.parametrize("precision", ["highest", "high"])
+def test_mixed_precision_is_captured_too(precision, place):
+    def make(device):
+        step, params = training("MLP", "SGD")(device)
+
+        def mixed(*args):
+            with ag.amp.autocast("cuda"):
+                return step(*args)
+
+        return mixed if precision == "highest" else step, params
+
+    ag.set_float32_matmul_precision(precision)
+    try:
+        arguments = [(*batch, 0.1) for batch in batches(6, 6, 8)]
+        compare(place, make, arguments, tolerance=5e-3)
+    finally:
+        ag.set_float32_matmul_precision("highest")
+
+
+def test_another_precision_is_captured_anew(place):
+    step = ag.compile(lambda x: x @ x)
+    for precision in ("highest", "high", "highest"):
+        ag.set_float32_matmul_precision(precision)
+        for _ in range(5):
+            step(ag.Tensor(place.array(np.eye(3, dtype="f4"))))
+    assert [each.reason for each in graphs(step)] == [None, None]
 
 
 # What differs from run to run --------------------------------------------------------------------
@@ -400,7 +428,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("layout2", LAYOUTS)
 @pytest.mark.parametrize("layout1", LAYOUTS)
 def test_products_by_cublas_itself_are_the_products(layout1, layout2, dtype, place):
@@ -413,7 +441,8 @@ def test_products_by_cublas_itself_are_the_products(layout1, layout2, dtype, pla
             expected = x1 @ x2
             assert found.shape == expected.shape
             assert found.dtype == expected.dtype
-            np.testing.assert_allclose(place.numpy(found), expected, rtol=1e-5, atol=1e-5)
+            tolerance = 1e-2 if dtype == "float16" else 1e-5
+            np.testing.assert_allclose(place.numpy(found), expected, rtol=tolerance, atol=tolerance)
         mixed = own.matmul(place.array(np.ones((2, 3), "f4")), place.array(np.ones((3, 2))))
         assert mixed.dtype == np.float64
         with pytest.raises(NotImplementedError, match="complex128 aren't captured"):

@@ -249,6 +249,29 @@ def test_results_and_gradients_are_the_cpus(name, cupy, device):
             np.testing.assert_allclose(result.data.get(), expected.data, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 4), (5, 2, 3, 4), (0, 3, 4), (2, 3, 0)])
+def test_a_stack_times_a_matrix_is_one_product(shape, cupy, device, monkeypatch):
+    """Tensor cores serve no others in CuPy, and layers of sequences multiply by one matrix."""
+    rng, ndims = np.random.default_rng(0), []
+    x, W = (rng.random(each).astype("float32") for each in (shape, (5, shape[-1])))
+    own = cupy.matmul
+    monkeypatch.setattr(
+        cupy, "matmul", lambda *args: ndims.append([a.ndim for a in args]) or own(*args)
+    )
+    X, V = (Tensor(each, device=device, requires_grad=True) for each in (x, W))
+    y = X @ V.T
+    z = F.linear(X, V, ag.zeros(5, dtype="float32", device=device))
+    (y + z).sum().backward()
+    assert [2, 2] in ndims
+    assert [len(shape), 2] not in ndims
+    for product in (y, z):
+        np.testing.assert_allclose(product.data.get(), x @ W.T, rtol=1e-5)
+    np.testing.assert_allclose(X.grad.data.get(), 2 * np.ones((*shape[:-1], 5)) @ W, rtol=1e-5)
+    np.testing.assert_allclose(
+        V.grad.data.get(), 2 * np.ones((5, 1)) * x.sum(axis=tuple(range(len(shape) - 1))), rtol=1e-5
+    )
+
+
 def test_gradients_accumulate_on_the_device(cupy, device):
     x = Tensor([1.0, 2.0], device=device, requires_grad=True)
     for expected in ([2, 4], [4, 8], [6, 12]):

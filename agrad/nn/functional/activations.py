@@ -9,6 +9,7 @@ from agrad.dtypes import dtype
 from agrad.ops import (
     abs,
     asarray,
+    astype,
     clip,
     divide,
     getitem,
@@ -20,6 +21,7 @@ from agrad.ops import (
     tanh,
     where,
 )
+from agrad.ops.casting import cast_down, cast_up, casting
 from agrad.ops.data_types import as_floating
 from agrad.ops.special import ndtr
 from agrad.random import Generator, default_generator
@@ -220,6 +222,8 @@ def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
     [[-0.5, -0.25]]
     """
     x, weight = as_floating(input), asarray(weight)
+    if casting.state:
+        x, weight = cast_down(x, weight)
     if weight.size != 1:
         if weight.ndim != 1 or x.ndim < 2 or x.shape[1] != weight.shape[0]:
             raise ValueError(
@@ -653,6 +657,8 @@ def softplus(input: TensorLike, beta: float = 1.0, threshold: float = 20.0) -> T
     """
     if beta == 0:
         raise ValueError("softplus: beta can't be 0")
+    if casting.state:
+        input = cast_up(input)
     x = as_floating(input)
     return record(_SOFTPLUS, (x,), beta=float(beta), threshold=float(threshold))
 
@@ -723,6 +729,8 @@ def mish(input: TensorLike) -> Tensor:
     [0.0, 1000.0]
     """
     x = as_floating(input)
+    if casting.state and (wide := cast_up(x)) is not x:
+        return astype(mish(wide), x.dtype)
     return multiply(x, tanh(softplus(x)))
 
 
@@ -783,6 +791,8 @@ def gelu(input: TensorLike, approximate: Literal["none", "tanh"] = "none") -> Te
     if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
     x = as_floating(input)
+    if casting.state and (wide := cast_up(x)) is not x:
+        return astype(gelu(wide, approximate), x.dtype)
     if approximate == "tanh":
         return record(_GELU_TANH, (x,))
     return multiply(x, ndtr(x))

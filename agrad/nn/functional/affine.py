@@ -5,6 +5,7 @@ from typing import Any
 
 from agrad.autograd import Primitive, record
 from agrad.ops import asarray, einsum, matmul, matrix_transpose
+from agrad.ops.casting import cast_down, casting
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
@@ -69,6 +70,8 @@ def affine_transform(x: TensorLike, W: TensorLike, b: TensorLike, /) -> Tensor:
             "linear, or affine_transform, needs x of shape (..., in), W of shape (out, in) and b "
             f"of shape (out,); got {x.shape}, {W.shape} and {b.shape}"
         )
+    if casting.state:
+        x, W, b = cast_down(x, W, b)
     return record(_AFFINE_TRANSFORM, (x, W, b))
 
 

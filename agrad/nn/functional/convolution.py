@@ -23,6 +23,7 @@ from agrad.nn.functional.windows import (
     unfold_windows,
 )
 from agrad.ops import asarray, reshape
+from agrad.ops.casting import cast_down, casting
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
@@ -212,6 +213,8 @@ def _convolve(
     around = margins(function, padding, kernel, strides, dilations)
     windows = Windows(kernel, strides, around, dilations)
     windows.check(function, x.shape[2:])
+    if casting.state:
+        x, w, b = cast_down(x, w, b)
     if b is None:
         out = record(_CONV, (x, w), windows=windows, groups=groups)
     else:
@@ -259,6 +262,8 @@ def _convolve_transposed(
             f"{function}: nothing would be left of an input of size {tuple(y.shape[2:])}; the "
             f"output would be of size {size}"
         )
+    if casting.state:
+        y, w, b = cast_down(y, w, b)
     out = record(_CONV_INPUT, (y, w), windows=windows, groups=groups, size=size)
     if any(zeros):
         out = record(_PAD, (out,), padding=tuple((0, z) for z in zeros))

@@ -114,7 +114,7 @@ def ctc_loss(
     if zero_infinity:
         losses = where(equal(losses, math.inf), 0.0, losses)
     if reduction == "mean":
-        losses = losses / maximum(counts, 1)
+        losses = losses / astype(maximum(counts, 1), losses.dtype)
     return reduce(reshape(losses, ()) if one else losses, reduction)
 
 

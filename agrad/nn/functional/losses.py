@@ -47,6 +47,7 @@ from agrad.ops import (
     take_along_axis,
     where,
 )
+from agrad.ops.casting import cast_up, casting
 from agrad.ops.data_types import as_floating
 from agrad.ops.special import xlogy
 from agrad.tensor import Tensor
@@ -109,6 +110,8 @@ def _weights(x: Tensor, weight: TensorLike) -> Tensor:
 
 def _pair(name: str, input: TensorLike, target: TensorLike) -> tuple[Tensor, Tensor]:
     """Return two arguments of one shape; the second may be a number."""
+    if casting.state:
+        input = cast_up(input)
     x = as_floating(input)
     y = _like(x, target)
     if x.shape != y.shape and not is_number(target):
@@ -170,6 +173,8 @@ def nll(z: TensorLike, gold: TensorLike, /) -> Tensor:
     >>> round(nll(Tensor([0.0, 0.0]), 1).item(), 4)  # log 2
     0.6931
     """
+    if casting.state:
+        z = cast_up(z)
     z = asarray(z)
     return _plain_cross_entropy(z, _class_key("nll", z, _classes("nll", z, gold)), "mean")
 
@@ -239,6 +244,8 @@ def cross_entropy(
     check_reduction(reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
+    if casting.state:
+        input = cast_up(input)
     z = asarray(input)
     gold = _classes("cross_entropy", z, target)
     if isinstance(gold, Tensor) and gold.dtype.is_floating and gold.shape == z.shape and z.ndim:
@@ -295,6 +302,8 @@ def nll_loss(
     2.5
     """
     check_reduction(reduction)
+    if casting.state:
+        input = cast_up(input)
     log_p = as_floating(input)
     gold = _classes("nll_loss", log_p, target)
     return _class_losses("nll_loss", log_p, gold, weight, ignore_index, reduction, 0.0)
@@ -1133,6 +1142,8 @@ def multi_margin_loss(
     check_reduction(reduction)
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: p must be 1 or 2, got {p!r}")
+    if casting.state:
+        input = cast_up(input)
     x = as_floating(input)
     classes = _classes("multi_margin_loss", x, target)
     if isinstance(classes, int):

@@ -9,7 +9,20 @@ from agrad.autograd import Primitive, no_grad, record
 from agrad.nn.functional.padding import pad
 from agrad.nn.functional.pooling import avg_pool2d
 from agrad.nn.functional.settings import check_size
-from agrad.ops import add, asarray, divide, finfo, mean, multiply, reshape, sqrt, subtract, var
+from agrad.ops import (
+    add,
+    asarray,
+    astype,
+    divide,
+    finfo,
+    mean,
+    multiply,
+    reshape,
+    sqrt,
+    subtract,
+    var,
+)
+from agrad.ops.casting import cast_up, casting
 from agrad.tensor import Tensor
 from agrad.typing import Shape, TensorLike
 
@@ -134,6 +147,8 @@ def layer_norm(
     >>> ag.nn.functional.layer_norm(ag.Tensor([[1.0, 3.0], [0.0, 10.0]]), 2, eps=0).tolist()
     [[-1.0, 1.0], [-1.0, 1.0]]
     """
+    if casting.state:
+        input = cast_up(input)
     x = asarray(input)
     axes = _last_axes("layer_norm", x, normalized_shape)
     _check_affine("layer_norm", weight, bias, x.shape[axes[0] :])
@@ -179,6 +194,8 @@ def rms_norm(
     >>> ag.nn.functional.rms_norm(ag.Tensor([[1.0, 7.0]]), 2, eps=0).tolist()
     [[0.2, 1.4]]
     """
+    if casting.state:
+        input = cast_up(input)
     x = asarray(input)
     axes = _last_axes("rms_norm", x, normalized_shape)
     _check_affine("rms_norm", weight, None, x.shape[axes[0] :])
@@ -227,6 +244,8 @@ def group_norm(
     >>> ag.nn.functional.group_norm(x, 2, eps=0).tolist()
     [[[-1.0], [1.0], [-1.0], [1.0]]]
     """
+    if casting.state:
+        input = cast_up(input)
     x = asarray(input)
     if x.ndim < 2 or not isinstance(num_groups, int) or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(
@@ -376,6 +395,9 @@ def batch_norm(
                 f"batch_norm needs a {name} of shape {tuple(x.shape[1:2])}, got "
                 f"{tuple(value.shape)}"
             )
+    if casting.state and (wide := cast_up(x)) is not x:
+        settings = running_mean, running_var, weight, bias, training, momentum, eps
+        return astype(batch_norm(wide, *settings), x.dtype)
     axes = (0, *range(2, x.ndim))
     if training:
         count = math.prod(x.shape[a] for a in axes)
@@ -453,6 +475,9 @@ def instance_norm(
     x = asarray(input)
     if x.ndim < 3:
         raise ValueError(f"instance_norm needs an input of shape (N, C, ...), got {tuple(x.shape)}")
+    if casting.state and (wide := cast_up(x)) is not x:
+        settings = running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+        return astype(instance_norm(wide, *settings), x.dtype)
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)
     _check_affine("instance_norm", weight, bias, x.shape[1:2])

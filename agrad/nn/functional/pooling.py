@@ -34,6 +34,7 @@ from agrad.ops import (
     where,
     zeros,
 )
+from agrad.ops.casting import cast_up, casting
 from agrad.tensor import Tensor
 from agrad.typing import TensorLike
 
@@ -1405,6 +1406,8 @@ def interpolate(
     >>> interpolate(x, size=3, mode="linear", align_corners=True).tolist()
     [[[1.0, 2.0, 3.0]]]
     """
+    if casting.state:
+        input = cast_up(input)
     x = asarray(input)
     n = x.ndim - 2
     if not 1 <= n <= 3:
