@@ -129,6 +129,18 @@ def test_dropout_draws_anew_in_each_launch(place):
     assert len({each.tobytes() for each in results}) == 6
 
 
+@pytest.mark.parametrize(("network", "kernels", "products"), [("MLP", 8, 5), ("convnet", 12, 5)])
+def test_a_captured_training_is_few_launches(network, kernels, products):
+    enter, *args = PLACES["cupy-stand-in"]
+    with enter(*args) as place:
+        data = batches(5, *NETWORKS[network][1])
+        step = compare(place, training(network, "Adam"), [(*batch, 0.1) for batch in data])
+        [graph] = graphs(step)
+        names = [function.__qualname__ for function, *_ in graph._graph.calls]
+    assert sum(name.endswith("__call__") for name in names) == kernels
+    assert sum("captures" in name or "library" in name for name in names) == products
+
+
 @pytest.mark.parametrize("precision", ["highest", "high"])
 def test_mixed_precision_is_captured_too(precision, place):
     def make(device):
