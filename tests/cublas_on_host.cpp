@@ -94,7 +94,7 @@ int cublasGemmStridedBatchedEx(
         return NOT_SUPPORTED;
 #endif
     if (m < 0 || n < 0 || k < 0 || batchCount < 0 || lda < (transa ? k : m) || ldb < (transb ? n : k)
-        || ldc < m || lda < 1 || ldb < 1 || ldc < 1)
+        || ldc < m || lda < 1 || ldb < 1 || ldc < 1 || strideA < 0 || strideB < 0 || strideC < 0)
         return INVALID_VALUE;
     double factor_a = is_double ? *(const double*)alpha : *(const float*)alpha;
     double factor_b = is_double ? *(const double*)beta : *(const float*)beta;

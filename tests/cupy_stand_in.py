@@ -292,7 +292,22 @@ def _waits(function: Callable[..., Any], error: Exception | None = None) -> Call
 _NO_CUBLAS = NotImplementedError(
     "calling cuBLAS API during stream capture is currently unsupported"
 )
+_JOINS = ("concatenate", "concat", "stack")
 _CUBLAS = ("matmul", "dot", "vdot", "inner", "tensordot", "einsum")
+
+
+def _joins(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function refuse more than 8 arrays where the current stream is capturing.
+
+    CuPy joins those by a table, which it copies to the card.
+    """
+    refusing = _waits(function, RuntimeError("the current stream is capturing, so H2D transfers"))
+
+    @functools.wraps(function)
+    def join(tup: Any, *args: Any, **kwargs: Any) -> Any:
+        return (refusing if len(tup) > 8 else function)(tup, *args, **kwargs)
+
+    return join
 
 
 class ExternalStream(Stream):
@@ -1085,8 +1100,10 @@ def _function(line: str, module: Any, own: dict[str, Any], views: bool) -> Any:
         return _wrap(result, arrays if views else None) if out is None else out
 
     function = _kernel(function)
-    if name in _CUBLAS or module is np.linalg:
+    if name in _CUBLAS or (module is np.linalg and name != "norm"):
         function = _waits(function, _NO_CUBLAS)
+    if name in _JOINS:
+        function = _joins(function)
     function.__name__ = function.__qualname__ = name
     function.__module__ = "cupy"
     function.__signature__ = signature.replace(  # type: ignore[attr-defined]
@@ -1607,9 +1624,10 @@ class RawKernel:
     @_kernel
     def __call__(self, grid: Any, block: Any, args: Any) -> None:
         grid, block = (tuple(max(1, each) for each in dims) for dims in (grid, block))
-        cuda_on_host.launch(
-            self.code, self.options, self.name, grid, block, [_raw_argument(each) for each in args]
-        )
+        given = [_raw_argument(each) for each in args]
+        if sum(map(ctypes.sizeof, given)) > 4096:  # CUDA 12.1 allows more, for cards since Volta
+            raise CompileException(f"{self.name}: formal parameter space overflowed")
+        cuda_on_host.launch(self.code, self.options, self.name, grid, block, given)
 
 
 def _raw_argument(value: Any) -> Any:

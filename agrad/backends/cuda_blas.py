@@ -18,7 +18,7 @@ import cupy
 
 from agrad.backends.generic import Array
 
-__all__ = ["direct", "matmul", "use_tf32", "workspace"]
+__all__ = ["direct", "is_direct", "matmul", "use_tf32", "workspace"]
 
 # By the letter of NumPy's data type: cuBLAS's numbers for the type of the elements and for the one
 # that it computes in, and ctypes' type for factors
@@ -55,6 +55,11 @@ def direct(workspace: Array) -> Iterator[None]:
         _state.workspace = before
 
 
+def is_direct() -> bool:
+    """Return whether this thread is within `direct`, and so about to capture or capturing."""
+    return _state.workspace is not None
+
+
 @cache
 def library() -> Any:
     """Return cuBLAS, as CuPy has loaded it: what the file needs is found through the file."""
@@ -75,7 +80,8 @@ def library() -> Any:
 
 
 @cache
-def _handle(device: int) -> c_void_p:
+def _handle(device: int, thread: int) -> c_void_p:
+    """Return a handle for a thread: its stream is set before each product."""
     handle = c_void_p()
     _check(library().cublasCreate_v2(byref(handle)))
     return handle
@@ -97,7 +103,7 @@ def use_tf32(whether: bool) -> None:
 
 def matmul(x1: Array, x2: Array) -> Array:
     """Return the matrix product, of stacks of matrices too."""
-    if _state.workspace is None:
+    if not is_direct():
         return cupy.matmul(x1, x2)
     dtype = cupy.result_type(x1.dtype, x2.dtype)
     if dtype.char not in _TYPES:
@@ -125,7 +131,8 @@ def _product(x1: Array, x2: Array) -> Array:
     element, compute, real = _TYPES[x1.dtype.char]
     if x1.dtype.char == "f" and cupy._core.get_compute_type(x1.dtype) == _CUPYS_TF32:
         compute = _TF32
-    blas, handle, own = library(), _handle(cupy.cuda.Device().id), _state.workspace
+    handle = _handle(cupy.cuda.Device().id, threading.get_ident())
+    blas, own = library(), _state.workspace
     assert own is not None
     stream = cupy.cuda.get_current_stream().ptr
     _check(blas.cublasSetStream_v2(handle, stream))  # which takes the workspace away
@@ -148,7 +155,7 @@ def _operand(x: Array, stack: tuple[int, ...]) -> tuple[Array, int, int, int]:
     """Return a stack of matrices, how to read it, and the steps from row to row and on."""
     x = cupy.broadcast_to(x, (*stack, *x.shape[-2:])).reshape(prod(stack), *x.shape[-2:])
     found = _layout(x)
-    if found is None:
+    if found is None or x.strides[0] < 0:
         x = cupy.ascontiguousarray(x)
         found = _AS_IT_IS, x.shape[2]
     return (x, *found, x.strides[0] // x.itemsize)

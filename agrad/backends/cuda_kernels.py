@@ -15,7 +15,6 @@ import numpy as np
 from agrad.backends.generic import AdamNumbers, Array
 
 __all__ = [
-    "MOST_NUMBERS",
     "adam_all",
     "axpy_all",
     "has_rows",
@@ -32,8 +31,9 @@ __all__ = [
 
 _TYPES = {"f": "float", "d": "double"}  # CUDA's, by the letter of NumPy's data type
 _HALVES = ("float16", "bfloat16")
-_MOST = 100  # arrays in one launch: their table must fit into the 4 KB of a launch's parameters
-MOST_NUMBERS = _MOST
+# Arrays in one launch: with Adam's numbers, their table must fit into 4096 bytes of parameters.
+# (CUDA 12.1 allows more, but not on cards before Volta.)
+_MOST = 96
 _SHORT = 1024  # up to so many elements a row has a warp, then a block
 
 
@@ -240,12 +240,13 @@ def adam_all(numbers: AdamNumbers, quadruples: list[Group]) -> list[Group]:
 
 
 def put_numbers(numbers: bytes, place: Array) -> None:
-    """Write bytes, 16 for each of up to `MOST_NUMBERS`, into an array on the card.
+    """Write bytes, of words of 8, into an array of bytes on the card.
 
-    They go with the launch, so there is nothing to wait for.
+    They go with the launches, so there is nothing to wait for.
     """
-    words = np.zeros(2 * _MOST, dtype=np.uint64)
-    size = len(numbers) // words.itemsize
-    words[:size] = np.frombuffer(numbers, dtype=np.uint64)
-    kernel = _kernel("cuda_updates.cu", "put_numbers", "d")
-    kernel((1,), (64,), (words.view(f"V{words.nbytes}"), place, size))
+    kernel, most = _kernel("cuda_updates.cu", "put_numbers", "d"), 2 * _MOST
+    for start in range(0, len(numbers), 8 * most):
+        some = np.frombuffer(numbers[start : start + 8 * most], dtype=np.uint64)
+        words = np.zeros(most, dtype=np.uint64)
+        words[: some.size] = some
+        kernel((1,), (64,), (words.view(f"V{words.nbytes}"), place[start:], some.size))

@@ -16,6 +16,9 @@ from agrad.backends.special import Special
 __all__ = ["CuPyBackend", "cuda", "device_count", "made"]
 
 
+_MOST_JOINED = 8  # arrays
+
+
 class CuPySpecial(Special):
     """CuPy's own special functions."""
 
@@ -141,6 +144,22 @@ class CuPyBackend(Backend):
     def graph(self, work: Callable[..., Any], kinds: Sequence[str]) -> Graph:
         return Graph(self.device, work, kinds)
 
+    def sign(self, x: Array, /) -> Array:
+        """Return the sign; array_api_compat's own looks at values, which a graph can't."""
+        with self.device:
+            if x.dtype.kind == "c":
+                return cupy.where(x == 0, x, x / cupy.abs(x))
+            out = cupy.sign(x)
+            return cupy.where(cupy.isnan(x), x, out) if x.dtype.kind == "f" else out
+
+    def concat(self, arrays: Sequence[Array], /, *, axis: int | None = 0) -> Array:
+        with self.device:
+            return _joined(list(arrays), axis)
+
+    def stack(self, arrays: Sequence[Array], /, *, axis: int = 0) -> Array:
+        with self.device:
+            return _joined([cupy.expand_dims(x, axis) for x in arrays], axis)
+
     def adam_all(
         self,
         numbers: AdamNumbers,
@@ -198,6 +217,18 @@ class CuPyBackend(Backend):
             with target.device:
                 return array.copy()  # cupy.asarray refuses views that have gaps
         return super().to_device(array, target)
+
+
+def _joined(arrays: list[Array], axis: int | None) -> Array:
+    """Return arrays joined along an axis.
+
+    CuPy joins more than 8 at once by a table of them that it copies to the card, which can't be
+    captured as part of a CUDA graph; there they are joined a few at a time.
+    """
+    while cuda_blas.is_direct() and len(arrays) > _MOST_JOINED:
+        parts = range(0, len(arrays), _MOST_JOINED)
+        arrays = [cupy.concatenate(arrays[i : i + _MOST_JOINED], axis=axis) for i in parts]
+    return cupy.concatenate(arrays, axis=axis)
 
 
 def _adam(numbers: AdamNumbers, g: Array, m: Array, v: Array, p: Array) -> None:

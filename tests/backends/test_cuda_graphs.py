@@ -5,6 +5,7 @@ of making them, and a launch makes them again on the same memory.
 """
 
 import importlib
+import threading
 import warnings
 
 import numpy as np
@@ -461,3 +462,194 @@ def test_products_by_cublas_itself_are_the_products(layout1, layout2, dtype, pla
             own.matmul(place.array(np.ones((2, 2)) * 1j), place.array(np.ones((2, 2))))
         with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2, 3\) don't match"):
             own.matmul(place.array(np.ones((2, 3))), place.array(np.ones((2, 3))))
+
+
+# What only a card tells apart ---------------------------------------------------------------------
+
+
+def test_gradients_that_are_rounding_alone_are_no_other_values(place):
+    def make(device):
+        ag.manual_seed(0)
+        model = ag.nn.Sequential(
+            *(ag.nn.Linear(8, 6), ag.nn.BatchNorm1d(6), ag.nn.Tanh(), ag.nn.Linear(6, 3))
+        ).to(device)
+        optimizers = [
+            ag.optim.SGD(model[:2].parameters(), 0.1, momentum=0.9),
+            ag.optim.Adam(model[2:].parameters(), 0.01),
+        ]
+
+        def step(images, classes):
+            loss = F.cross_entropy(model(images), classes)
+            for each in optimizers:
+                each.zero_grad()
+            loss.backward()
+            for each in optimizers:
+                each.step()
+            return loss
+
+        return step, [p for i in (1, 3) for p in model[i].parameters()]
+
+    compare(place, make, batches(7, 9, 8))
+
+
+def test_integers_that_the_data_type_lacks_are_not_cut_off(place):
+    def make(device):
+        return lambda x, a: (x > a, ag.clip(x, 0, a + 1)), []
+
+    x = np.arange(6, dtype="u1")
+    compare(place, make, [(x, a) for a in (3, 3, 3, 2, 1, -1, 299, 4)])
+
+
+def test_a_setting_that_was_an_integer_may_become_another_number(place):
+    def make(device):
+        optimizer = ag.optim.SGD([ag.Parameter(ag.ones(2, device=device))], 2)
+
+        def step(x):
+            return x * optimizer.param_groups[0]["lr"]
+
+        return step, optimizer
+
+    (step, optimizer), (recorded, other) = make(place.device), make(place.device)
+    recorded = ag.compile(recorded)
+    x = ag.Tensor(place.array(np.arange(3)))
+    for lr in (2, 3, 2, 1, 2, 0.5, 3, 0.25):
+        optimizer.param_groups[0]["lr"] = other.param_groups[0]["lr"] = lr
+        np.testing.assert_array_equal(recorded(x).numpy(), step(x).numpy())
+    assert [each.reason for each in graphs(recorded)] == [None]
+
+
+def test_there_may_be_any_count_of_numbers(place):
+    def make(device):
+        w = [ag.Parameter(ag.full(2, i, dtype=ag.float64, device=device)) for i in range(40)]
+        optimizer = ag.optim.SGD([{"params": [p], "lr": 0.01 * i} for i, p in enumerate(w)], 0.1)
+        weights = [{"params": [p], "weight_decay": 0.01 * i} for i, p in enumerate(w)]
+        others = ag.optim.Adam(weights, 0.1)
+
+        def step(x):
+            for optim in (optimizer, others):
+                optim.zero_grad()
+                sum((p * x).sum() for p in w).backward()
+                optim.step()
+
+        return step, w
+
+    compare(place, make, [(RNG.normal(size=2),) for _ in range(6)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128", "int64"])
+def test_signs_are_captured(dtype, place):
+    def make(device):
+        return ag.sign, []
+
+    x = np.array([-3, 0, 2]).astype(dtype)
+    xs = [x, -x, 1j * x if dtype == "complex128" else x[::-1]]
+    if dtype == "float32":
+        xs.append(np.array([np.nan, -np.inf, -0.0], dtype))
+    compare(place, make, [(each,) for each in [x, x, x, *xs]])
+
+
+def test_many_arrays_are_joined_and_clipped_in_a_graph(place):
+    def make(device):
+        w = [ag.Parameter(ag.full(2, i / 9, dtype=ag.float32, device=device)) for i in range(11)]
+        optimizer = ag.optim.SGD(w, 0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            rows = ag.stack([p * x for p in w])
+            flat = ag.concat([p * rows for p in w], axis=None)
+            (rows.sum() + (flat * flat).sum()).backward()
+            norm = ag.nn.utils.clip_grad_norm_(w, 0.5)
+            optimizer.step()
+            return norm, rows.detach(), ag.concat([rows.detach()] * 70, axis=1)
+
+        return step, w
+
+    compare(place, make, [(RNG.normal(size=2).astype("f4"),) for _ in range(7)])
+
+
+def test_fourier_transforms_are_not_captured(place):
+    def make(device):
+        return lambda x: ag.abs(ag.fft.rfft(x)), []
+
+    step = compare(place, make, [(RNG.normal(size=8),) for _ in range(6)], captured=False)
+    assert graphs(step) == [None]
+
+
+def test_a_graph_that_is_not_used_keeps_no_memory(place):
+    step = ag.compile(lambda x: ag.linalg.inv(x))
+    for _ in range(6):
+        step(ag.Tensor(place.array(np.eye(3))))
+    [graph] = graphs(step)
+    assert graph.reason is not None
+    kept = graph._graph, graph._pool, graph._workspace, graph._numbers, *graph._kept
+    assert {*kept, *graph._results} == {None}
+
+
+def test_an_interrupted_capture_has_done_nothing(monkeypatch, place):
+    w = ag.Parameter(ag.Tensor(place.array(np.zeros(3))))
+    optimizer = ag.optim.SGD([w], 1.0)
+    kind = type(backend_of(w.data).graph(lambda: (), []))
+
+    @ag.compile
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+
+    capture = kind._capture
+
+    def interrupt(*args):
+        capture(*args)
+        raise KeyboardInterrupt
+
+    x = ag.Tensor(place.array(np.ones(3)))
+    for i in range(1, 7):
+        if i == 4:
+            with monkeypatch.context() as patch:
+                patch.setattr(kind, "_capture", interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    step(x)
+        step(x)
+        np.testing.assert_array_equal(w.detach().numpy(), np.full(3, -i))
+    [graph] = graphs(step)
+    assert graph._graph is not None
+
+
+def test_another_stream_waits_for_the_one_before(monkeypatch, place):
+    x = ag.Tensor(place.array(np.ones(3)))
+    step = ag.compile(lambda x: x + 1)
+    for _ in range(5):
+        step(x)
+    device = backend_of(x.data).device
+    waits = []
+    with device:
+        cupy = importlib.import_module("cupy")
+        one, other = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
+        wait_event = cupy.cuda.Stream.wait_event
+
+        def note(self, event):
+            waits.append(self)
+            wait_event(self, event)
+
+        monkeypatch.setattr(cupy.cuda.Stream, "wait_event", note)
+        for stream in (one, one, other, one):
+            with stream:
+                step(x)
+                stream.synchronize()
+    assert waits == [one, other, one]
+
+
+def test_each_thread_has_a_handle_of_cublas(place):
+    own = backend_of(place.array(np.zeros(1)))
+    blas = importlib.import_module("agrad.backends.cuda_blas")
+
+    def multiply():
+        with own.device, blas.direct(blas.workspace()):
+            own.matmul(*(place.array(np.ones((2, 2))) for _ in range(2)))
+
+    multiply()
+    before = blas._handle.cache_info().currsize
+    thread = threading.Thread(target=multiply)
+    thread.start()
+    thread.join()
+    assert blas._handle.cache_info().currsize == before + 1
