@@ -18,7 +18,8 @@ from agrad.backends.generic import Array
 
 __all__ = ["Graph"]
 
-_MOST_CAPTURES = 8
+# How often to capture anew, where no graph is launched as often as it takes to be worth that
+_MOST_CAPTURES, _WORTHWHILE = 8, 100
 _WORD = 16  # bytes, for each number
 # How far results may be from those of the same work not captured, beside their length as vectors.
 # CuPy multiplies stacks otherwise than cuBLAS does in TF32 or with float16; what is forgotten in a
@@ -57,7 +58,7 @@ class Graph:
         self.kinds = list(kinds)
         self.reason: str | None = None
         self._is_warm = False
-        self._captures = 0
+        self._captures = self._launches = 0
         self._stream: Any = None  # where the graph was launched last
         self._release()
 
@@ -88,6 +89,7 @@ class Graph:
             except OverflowError:  # a number that its arrays' data type lacks
                 return self.work(*args)  # type: ignore[no-any-return]
             self._graph.launch()
+            self._launches += 1
         return self._results
 
     # What goes in --------------------------------------------------------------------------------
@@ -124,7 +126,8 @@ class Graph:
 
     def _prepare(self, args: Sequence[Any]) -> bool:
         """Capture the work anew; return whether that went well."""
-        self._captures += 1
+        self._captures = 1 if self._launches >= _WORTHWHILE else self._captures + 1
+        self._launches = 0
         if self._graph is not None:  # what is another array now may be so again
             for i, (x, own) in enumerate(zip(args, self._kept, strict=True)):
                 if self.kinds[i] == "tensor" and x is not own:

@@ -339,6 +339,20 @@ def test_a_parameter_that_gets_another_array_is_changed_where_that_is(place):
     assert "# not captured as a graph: arrays that it uses are others too often" in step.program()
 
 
+def test_a_parameter_may_get_another_array_now_and_then(monkeypatch, place):
+    backend_of(place.array(np.zeros(1)))
+    graphs_module = importlib.import_module("agrad.backends.cuda_graphs")
+    monkeypatch.setattr(graphs_module, "_WORTHWHILE", 3)
+    w = ag.Tensor(place.array(np.zeros(2, "f4")))
+    step = ag.compile(lambda x: w.__iadd__(x).sum())
+    x = ag.Tensor(place.array(np.ones(2, "f4")))
+    for i in range(12):  # more often than a graph would be captured anew in a row
+        w.data = place.array(np.full(2, i, "f4"))
+        for k in range(5):
+            assert step(x).item() == 2 * (i + k + 1)
+    assert [each.reason for each in graphs(step)] == [None]
+
+
 # What can't be captured --------------------------------------------------------------------------
 
 
