@@ -771,8 +771,8 @@ def compile(function: Callable[P, R], /) -> Compiled[P, R]:
     such as its learning rate, may differ from call to call; what code decides by them is recorded
     anew where the decision is another one.
 
-    On a GPU, all of the step's work on arrays is captured as a CUDA graph and launched as one, where
-    that can be; else the first line of ``program()`` says why it isn't.
+    On a GPU, all of the step's work on arrays is captured as a CUDA graph and launched as one,
+    where that can be; else the first line of ``program()`` says why it isn't.
 
     What a recorded step returns has no graph. A gradient that the step makes and that its optimizer
     uses up isn't kept: ``grad`` is None afterwards, unless the step returns it. Python code inside
