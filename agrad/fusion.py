@@ -22,6 +22,7 @@ def join_elementwise(program: Program, backend: Backend) -> None:
     """Replace chains of a program's calls by single ones."""
     uses = Counter([x for call in program.calls for x in program.inputs(call)])
     uses.update(program.results)
+    order = {call: i for i, call in enumerate(program.calls)}
     chains: dict[Value, list[Call]] = {}  # by what the last call of a chain gives
     for call in program.calls:
         if not _can_join(program, backend, call):
@@ -32,7 +33,7 @@ def join_elementwise(program: Program, backend: Backend) -> None:
             # All its uses are here; and it has as many elements, so that none is computed twice
             if x in chains and uses[x] == count and x.shape == call.out.shape:
                 chain += chains[x]
-        chain = [*(each for each in program.calls if each in chain), call]
+        chain = sorted([*chain, call], key=order.__getitem__)
         if len(_inputs(program, chain)) > _MOST:
             chain = [call]
         for each in chain[:-1]:
