@@ -2,7 +2,9 @@
 
 import math
 import pickle
+import sys
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -830,6 +832,14 @@ def precision():
     yield
     ag.set_float32_matmul_precision("highest")
     ag.backends.matmul_precision.chosen = None
+
+
+def test_precision_can_be_chosen_where_cupy_cant_be_imported(monkeypatch):
+    name = "agrad.backends.cupy"  # what importers such as pytest's leave there
+    monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    ag.set_float32_matmul_precision("high")
+    assert ag.get_float32_matmul_precision() == "high"
+    ag.set_float32_matmul_precision("highest")
 
 
 def test_precision_of_products(precision):

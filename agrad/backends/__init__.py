@@ -356,12 +356,9 @@ def set_float32_matmul_precision(precision: str) -> None:
             f"the precision of products must be one of {', '.join(_PRECISIONS)}; got {precision!r}"
         )
     matmul_precision.chosen = precision
-    backends: list[Backend] = [CPU, *_seen.values()]
-    if "agrad.backends.cupy" in sys.modules:
-        from agrad.backends.cupy import made
-
-        backends += made()
-    for backend in backends:
+    # If there is no CuPy, the module may be there nonetheless, as far as it could be imported
+    made = getattr(sys.modules.get("agrad.backends.cupy"), "made", tuple)
+    for backend in (CPU, *_seen.values(), *made()):
         backend.set_matmul_precision(precision)
 
 
