@@ -163,3 +163,22 @@ def test_a_recorded_relu_is_the_eager_one(columns, layout):
     step = ag.compile(lambda x: ag.nn.functional.relu(x) + ag.minimum(x, 0))
     for _ in range(4):
         np.testing.assert_array_equal(step(x).numpy(), x.numpy())
+
+
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (200, 300)])  # the last is too large to be kept
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (0, 0), (1, 1)])
+@pytest.mark.parametrize("is_same", [True, False])
+def test_losses_have_gradients_of_their_own(is_same, order, shape):
+    rng = np.random.default_rng(0)
+    one, other = (ag.Tensor(rng.normal(size=shape), requires_grad=True) for _ in range(2))
+    scores = [one, one if is_same else other]
+    golds = [rng.integers(0, 3, shape[:-1]) for _ in range(2)]
+    losses = [F.cross_entropy(z, ag.Tensor(gold)) for z, gold in zip(scores, golds, strict=True)]
+    for i in order:
+        z = scores[i]
+        z.grad = None
+        losses[i].backward(retain_graph=True)
+        e = np.exp(z.detach().numpy())
+        softmax, onehot = e / e.sum(axis=-1, keepdims=True), np.eye(shape[-1])[golds[i]]
+        expected = (softmax - onehot) / max(1, softmax[..., 0].size)
+        np.testing.assert_allclose(z.grad.numpy(), expected, rtol=1e-12, atol=1e-15)
