@@ -136,7 +136,7 @@ def test_numbers_from_0_on_are_below_one_and_others_are_not(dtype):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
-@pytest.mark.parametrize("columns", [4, 320, 1640, 8192])  # around what is compared at once
+@pytest.mark.parametrize("columns", [4, 1640, 5000, 8192])  # around what is compared at once
 @pytest.mark.parametrize("name", ["maximum", "minimum"])
 def test_an_array_beside_0_is_as_numpy_has_it(name, columns, dtype, layout):
     x = np.random.default_rng(0).normal(scale=9, size=(5, columns)).astype(dtype)
