@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from types import TracebackType
 from typing import Any, TypeVar
 
 from agrad.autograd import Context, no_grad
@@ -12,7 +11,7 @@ from agrad.backends.recorder import refuse
 from agrad.dtypes import dtype as as_dtype
 from agrad.dtypes import float16, float32
 from agrad.ops import all, finfo, isfinite, stack
-from agrad.ops.casting import SHORT, casting, with_type
+from agrad.ops.casting import SHORT, State, casting, with_type
 from agrad.optim.optimizer import Optimizer
 from agrad.tensor import Tensor
 from agrad.typing import DTypeLike
@@ -72,6 +71,8 @@ class autocast(Context):
     agrad.float32
     """
 
+    setting = casting
+
     def __init__(self, device_type: str, dtype: DTypeLike = None, enabled: bool = True) -> None:
         self.device_type = device_kind(device_type)
         self.dtype = float16 if dtype is None else as_dtype(dtype)
@@ -93,18 +94,8 @@ class autocast(Context):
             has = f"it has {others[0]}" if others else "nor another short type"
             raise TypeError(f"autocast: {error}; {has}") from None
 
-    def __enter__(self) -> None:
-        casting.before.append(casting.state)
-        short = self.dtype if self.enabled else None
-        casting.state = with_type(casting.state, self.device_type, short)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        casting.state = casting.before.pop()
+    def inside(self) -> State:
+        return with_type(casting.state, self.device_type, self.dtype if self.enabled else None)
 
 
 _READY, _UNSCALED, _STEPPED = "ready", "unscaled", "stepped"

@@ -273,14 +273,16 @@ def wrap(data: Array, backend: Backend, node: Node | Leaf | None = None) -> "Ten
 # Recording --------------------------------------------------------------------------------------
 
 
-class _Mode(threading.local):
-    recording = True
+class ThreadSetting(threading.local):
+    """What is set for a thread: `state` now, and what to go back to, innermost last."""
 
-    def __init__(self) -> None:
-        self.before: list[bool] = []  # what to go back to, innermost last
+    def __init__(self, state: Any) -> None:
+        self.state = state
+        self.before: list[Any] = []
 
 
-_mode = _Mode()
+# Whether calls are recorded
+_mode = ThreadSetting(True)
 _delivery = threading.Lock()  # adding to a grad is reading and writing, which mustn't interleave
 
 
@@ -294,14 +296,32 @@ def is_grad_enabled() -> bool:
     ...     ag.is_grad_enabled()
     False
     """
-    return _mode.recording
+    return _mode.state  # type: ignore[no-any-return]
 
 
 _LATER = 0x20 | 0x80 | 0x200  # the flags of generators, coroutines and async generators
 
 
 class Context(ContextDecorator):
-    """A context that holds for a thread, and a decorator of functions that run inside it."""
+    """A context in which a thread's setting is another one; also a decorator of functions."""
+
+    setting: ThreadSetting
+
+    def inside(self) -> Any:
+        """Return what the setting is inside."""
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        self.setting.before.append(self.setting.state)
+        self.setting.state = self.inside()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.setting.state = self.setting.before.pop()
 
     def __call__(self, function: Function) -> Function:
         if getattr(function, "__code__", None) and function.__code__.co_flags & _LATER:
@@ -315,23 +335,15 @@ class Context(ContextDecorator):
 class _SetMode(Context):
     """A context in which calls of this thread are, or are not, recorded."""
 
+    setting = _mode
     recording: bool
 
     def __new__(cls, function: Any = None) -> Any:
         mode = super().__new__(cls)
         return mode if function is None else mode(function)  # @no_grad, without parentheses
 
-    def __enter__(self) -> None:
-        _mode.before.append(_mode.recording)
-        _mode.recording = self.recording
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        _mode.recording = _mode.before.pop()
+    def inside(self) -> bool:
+        return self.recording
 
 
 class no_grad(_SetMode):
@@ -441,7 +453,7 @@ def record(primitive: Primitive, inputs: Sequence[Any], **options: Any) -> "Tens
         raise
     if type(out) is not backend.array_type:
         out = backend.normalize(out)
-    if not (parents and primitive.has_rules and _mode.recording):
+    if not (parents and primitive.has_rules and _mode.state):
         return wrap(out, backend)
 
     edges: list[Edge] = []

@@ -182,3 +182,11 @@ def other_backend(request: pytest.FixtureRequest) -> Iterator[Place]:
     enter, *args = PLACES[request.param]
     with enter(*args) as place:
         yield place
+
+
+@pytest.fixture(params=[each for each in PARAMS if "cupy" in each.values[0]])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """CuPy on a GPU, or its stand-in."""
+    enter, *args = PLACES[request.param]
+    with enter(*args) as place:
+        yield place

@@ -1,24 +1,12 @@
 """Elementwise calls of a recorded step that are joined: on a GPU, or on the stand-in for CuPy."""
 
-import warnings
-
 import numpy as np
 import pytest
 
 import agrad as ag
 from agrad.nn import functional as F
-from tests.conftest import PARAMS, PLACES
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(params=[each for each in PARAMS if "cupy" in each.values[0]])
-def place(request):
-    """CuPy on a GPU, or its stand-in."""
-    enter, *args = PLACES[request.param]
-    with enter(*args) as place, warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)  # that a graph gave other values
-        yield place
 
 
 def recorded(place, function, *arrays, times=5):

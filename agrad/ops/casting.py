@@ -5,11 +5,10 @@ faster. Functions that lose digits in a short type, such as exponentials, sums a
 up to float32. All others take what comes.
 """
 
-import threading
 from functools import cache
 from typing import Any
 
-from agrad.autograd import Variable
+from agrad.autograd import ThreadSetting, Variable
 from agrad.backends import is_number
 from agrad.dtypes import DType, bfloat16, float16, float32
 from agrad.ops.data_types import as_tensor, astype
@@ -22,21 +21,13 @@ State = tuple[tuple[str, DType], ...]
 SHORT = (float16, bfloat16)
 
 
-class _Casting(threading.local):
-    """Whether inputs are cast in this thread: functions look at `state` before all else."""
-
-    state: State = ()
-
-    def __init__(self) -> None:
-        self.before: list[State] = []  # what to go back to, innermost last
-
-
-casting = _Casting()
+#: Whether inputs are cast in this thread: functions look at its `state` before all else
+casting = ThreadSetting(())
 
 
 def casting_state() -> State:
     """Return the state of this thread: one and the same object for the same."""
-    return casting.state
+    return casting.state  # type: ignore[no-any-return]
 
 
 @cache

@@ -14,18 +14,9 @@ import pytest
 import agrad as ag
 from agrad.backends import backend_of
 from agrad.nn import functional as F
-from tests.conftest import PARAMS, PLACES
+from tests.conftest import PLACES
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(params=[each for each in PARAMS if "cupy" in each.values[0]])
-def place(request):
-    """CuPy on a GPU, or its stand-in."""
-    enter, *args = PLACES[request.param]
-    with enter(*args) as place, warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)  # that a graph gave other values
-        yield place
 
 
 def graphs(step):

@@ -16,20 +16,12 @@ import agrad as ag
 from agrad.backends import Backend, backend_of
 from agrad.nn import functional as F
 from agrad.nn.functional.normalization import _STANDARDIZE
-from tests.conftest import PARAMS, PLACES
+from tests.conftest import PLACES
 
 RNG = np.random.default_rng(0)
 FOLDER = Path(ag.backends.__file__).parent
 FILES = sorted(path.name for path in FOLDER.glob("*.cu"))
 TOLERANCE = {"float16": 2e-3, "float32": 2e-6, "float64": 1e-13}
-
-
-@pytest.fixture(params=[each for each in PARAMS if "cupy" in each.values[0]])
-def place(request):
-    """CuPy on a GPU, or its stand-in."""
-    enter, *args = PLACES[request.param]
-    with enter(*args) as place:
-        yield place
 
 
 @pytest.fixture

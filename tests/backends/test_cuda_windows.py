@@ -15,7 +15,7 @@ from agrad.nn.functional import convolution, pooling
 from agrad.nn.functional.windows import FOLD, UNFOLD, Windows
 from tests.backends import test_cuda_kernels as cuda
 
-place, own, plain, launches = cuda.place, cuda.own, cuda.plain, cuda.launches
+own, plain, launches = cuda.own, cuda.plain, cuda.launches
 RNG = np.random.default_rng(0)
 TOLERANCE = {**cuda.TOLERANCE, "complex64": 2e-6, "complex128": 1e-13}
 

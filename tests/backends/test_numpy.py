@@ -1,6 +1,7 @@
 """NumPy's own versions of functions: large arrays, other layouts, mixed data types."""
 
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -182,3 +183,11 @@ def test_losses_have_gradients_of_their_own(is_same, order, shape):
         softmax, onehot = e / e.sum(axis=-1, keepdims=True), np.eye(shape[-1])[golds[i]]
         expected = (softmax - onehot) / max(1, softmax[..., 0].size)
         np.testing.assert_allclose(z.grad.numpy(), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_a_loss_keeps_no_large_scores():
+    z = ag.Tensor(np.zeros((200, 300)))
+    scores = weakref.ref(z.data)
+    F.cross_entropy(z, ag.Tensor(np.zeros(200, dtype=int)))
+    del z
+    assert scores() is None
